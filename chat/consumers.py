@@ -1,0 +1,250 @@
+"""The WebSocket door."""
+
+import asyncio
+import logging
+from typing import Any
+from uuid import UUID
+
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from chat import actions, limits, protocol
+from chat.database import in_database
+from chat.live.hub import LiveReply, Viewer, hub
+from chat.models import Assistant, Conversation, Message
+from chat.people import Person, at_socket
+from chat.protocol import Refused
+
+FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
+LIMITED_FRAMES_IN_A_ROW = 100  # more close the connection
+WAITING_FRAMES = 32  # that want the database, of one connection
+CODE_POINTS_A_FRAME = 2048  # what is sent in answer to a frame counts as a frame for every so many
+
+# why somebody may not come in -> what their socket is closed with
+CLOSE_CODES = {
+    "not_signed_in": protocol.NOT_SIGNED_IN,
+    "not_found": protocol.NOT_FOUND,
+    "rate_limited": protocol.TOO_MANY,
+    "unavailable": protocol.RESTART,
+}
+
+logger = logging.getLogger(__name__)
+
+Frame = dict[str, Any]
+
+
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
+    """One connection to one conversation.
+
+    Frames that need no database are answered at once, in the event loop; the others one after the
+    other in a task that lives while there are any. Text goes out through the hub, past all this.
+    """
+
+    channel_layer_alias = ""  # none: this process's hub tells it what happens
+
+    scope: dict[str, Any]
+    _person: Person
+    _conversation: Conversation
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._viewer: Viewer | None = None
+        self._bucket = limits.Bucket(FRAMES_A_SECOND, FRAMES_SAVED_UP)
+        self._bad_frames = self._limited_frames = 0
+        self._todo: list[Frame] = []
+        self._working: asyncio.Task[None] | None = None
+
+    async def dispatch(self, message: Frame) -> None:
+        # Channels' own dispatch first visits the database thread, for every single frame.
+        match message["type"]:
+            case "websocket.receive":
+                await self.receive(message.get("text"), message.get("bytes"))
+            case "websocket.connect":
+                await self.connect()
+            case "websocket.disconnect":
+                await self.disconnect(message.get("code", 1006))
+                raise StopConsumer
+
+    # --- coming and going
+
+    async def connect(self) -> None:
+        await self.accept()
+        try:
+            await self._join()
+        except Refused as refused:
+            await self.close(CLOSE_CODES[refused.code])
+        except Exception:
+            logger.exception("a connection could not be opened")
+            await self.close(1011)
+
+    async def _join(self) -> None:
+        person = await in_database(at_socket, self.scope["headers"])
+        if person is None:
+            raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
+        limits.check_connections(person, hub().connections(person.id))
+        self._person = person
+        self._conversation, greeting = await self._open(person)
+        self._viewer = Viewer(person.id, self._conversation.pk, self.base_send, self.close)
+        self.scope = {}  # headers and the like; nobody asks for them any more
+        hub().watch(self._viewer)
+        messages, has_earlier, assistants = await in_database(self._snapshot)
+        snapshot = [message.as_frame(for_person=person.id) for message in messages]
+        await hub().join(
+            self._viewer, snapshot, lambda: self._ready(snapshot, has_earlier, assistants)
+        )
+        if greeting is not None:
+            actions.begin(greeting)
+
+    async def _open(self, person: Person) -> tuple[Conversation, Message | None]:
+        id: UUID | None = self.scope["url_route"]["kwargs"].get("conversation")
+        if id is None:
+            return await actions.start(person)
+        return await in_database(actions.enter, person, id), None
+
+    def _snapshot(self) -> tuple[list[Message], bool, list[Frame]]:
+        assistants = Assistant.objects.filter(on=True).order_by("-default", "name")
+        return (
+            *actions.page(self._conversation),
+            [dict(assistant) for assistant in assistants.values("slug", "name", "default")],
+        )
+
+    def _ready(self, messages: list[Frame], has_earlier: bool, assistants: list[Frame]) -> str:
+        return protocol.frame(
+            "ready",
+            protocol=protocol.VERSION,
+            you=self._person.as_frame(),
+            conversation={
+                "id": str(self._conversation.pk),
+                "kind": self._conversation.kind,
+                "title": self._conversation.title,
+            },
+            assistants=assistants,
+            messages=messages,
+            has_earlier=has_earlier,
+        )
+
+    async def disconnect(self, code: int) -> None:
+        if self._viewer is not None:
+            hub().leave(self._viewer)
+        self._todo.clear()
+
+    # --- frames
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._viewer is None or self._viewer.gone:
+            return
+        if len((text_data or "").encode()) + len(bytes_data or b"") > protocol.LARGEST_FRAME:
+            await self.close(protocol.TOO_BIG)
+            return
+        wait = self._bucket.take()
+        try:
+            if text_data is None:
+                raise protocol.bad_request("a frame must be text")
+            frame = protocol.decode(text_data)
+            if wait:
+                raise limits.rate_limited("Too many frames.", wait, **protocol.whose(frame))
+            self._bad_frames = self._limited_frames = 0
+            await self._take(frame)
+        except Refused as refused:
+            await self._refuse_frame(refused)
+
+    async def _take(self, frame: Frame) -> None:
+        assert self._viewer is not None, "frames are only taken after joining"
+        match frame:
+            case {"type": "ack", "reply": reply, "at": at}:
+                hub().ack(self._viewer, reply, at)
+            case {"type": "ping"}:
+                await self._tell(protocol.frame("pong", t=frame.get("t")))
+            case {"type": "typing"}:
+                pass  # of interest where there are several people: in rooms
+            case {"type": "sync", "reply": reply, "at": at} if live := self._live(reply):
+                self._pay_for(len(live.text) - at, reply=reply)
+                await hub().sync(self._viewer, live, at)
+            case _:
+                self._do_later(frame)
+
+    def _live(self, reply: int) -> LiveReply | None:
+        live = hub().live.get(reply)
+        return live if live and live.conversation == self._conversation.pk else None
+
+    def _pay_for(self, code_points: int, **whose: Any) -> None:
+        """Count a long answer as several frames, or who does not read could pile up many."""
+        if wait := self._bucket.take(max(0, code_points) / CODE_POINTS_A_FRAME):
+            raise limits.rate_limited("Too much text asked for.", wait, **whose)
+
+    def _do_later(self, frame: Frame) -> None:
+        if len(self._todo) >= WAITING_FRAMES:
+            raise limits.rate_limited("Too many requests at once.", 1, **protocol.whose(frame))
+        self._todo.append(frame)
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        while self._todo:
+            frame = self._todo.pop(0)
+            try:
+                await self._act(frame)
+            except Refused as refused:
+                await self._refuse_frame(refused)
+            except Exception:
+                logger.exception("a %s frame failed", frame["type"])
+                failed = Refused("internal", "Something went wrong.", **protocol.whose(frame))
+                await self._refuse_frame(failed)
+        self._working = None
+
+    async def _act(self, frame: Frame) -> None:
+        match frame:
+            case {"type": "message.send", "text": text, "key": key}:
+                await self._post(text, key, frame.get("assistant"))
+            case {"type": "reply.stop", "reply": reply}:
+                await actions.stop(self._conversation, reply, frame.get("at"))
+            case {"type": "sync", "reply": reply, "at": at}:
+                await self._sync_ended(reply, at)
+            case {"type": "earlier", "before": before}:
+                await self._send_earlier(before)
+
+    async def _post(self, text: str, key: str, assistant: str | None) -> None:
+        message, is_new = await actions.send(self._person, self._conversation, text, key, assistant)
+        if not is_new:
+            known = message.as_frame(for_person=self._person.id)
+            await self._tell(protocol.frame("message", message=known, key=key))
+
+    async def _sync_ended(self, reply: int, at: int) -> None:
+        message = await in_database(self._conversation.messages.find, reply)
+        if message is None or message.assistant_id is None:
+            raise Refused("not_found", "There is no such reply.", reply=reply)
+        if at > len(message.text):
+            raise protocol.bad_request("at: is past the end of the reply", reply=reply)
+        self._pay_for(len(message.text) - at, reply=reply)
+        await self._tell(
+            protocol.frame("reply.text", reply=reply, at=at, text=message.text[at:]),
+            protocol.end(message),
+        )
+
+    async def _send_earlier(self, before: int) -> None:
+        messages, has_earlier = await in_database(actions.page, self._conversation, before)
+        self._pay_for(sum(len(message.text) for message in messages))
+        assert self._viewer is not None, "frames are only taken after joining"
+        snapshot = [message.as_frame(for_person=self._person.id) for message in messages]
+        hub().refresh(self._viewer, snapshot)
+        await self._tell(protocol.frame("earlier", messages=snapshot, has_earlier=has_earlier))
+
+    async def _tell(self, *frames: str) -> None:
+        assert self._viewer is not None, "frames are only answered after joining"
+        await hub().tell(self._viewer, *frames)
+
+    async def _refuse_frame(self, refused: Refused) -> None:
+        await self._tell(protocol.error(refused))
+        if refused.code == "bad_request":
+            self._bad_frames += 1
+        elif refused.code == "rate_limited":
+            self._limited_frames += 1
+        if self._bad_frames > protocol.BAD_FRAMES_IN_A_ROW:
+            await self.close(protocol.BAD_FRAMES)
+        elif self._limited_frames > LIMITED_FRAMES_IN_A_ROW:
+            await self.close(protocol.TOO_MANY)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        if self._viewer is not None:
+            hub().leave(self._viewer)
+        await super().close(code, reason)

@@ -1,0 +1,70 @@
+"""How much one person may take."""
+
+import math
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+
+from chat.models import Message
+from chat.people import Person
+from chat.protocol import Refused
+
+MINUTE = 60
+
+
+def count_message(person: Person) -> None:
+    """Count one more message of `person`; raise Refused if it is too many in this minute."""
+    limit = (
+        settings.GUEST_MESSAGES_PER_MINUTE if person.guest else settings.ACCOUNT_MESSAGES_PER_MINUTE
+    )
+    minute, into = divmod(time.time(), MINUTE)
+    key = f"messages:{person.id}:{minute:.0f}"
+    cache.add(key, 0, timeout=2 * MINUTE)
+    if cache.incr(key) > limit:
+        raise rate_limited(
+            f"At most {limit} messages a minute.", retry_after=math.ceil(MINUTE - into)
+        )
+
+
+def check_replies(person: Person) -> None:
+    """Raise Refused if a guest has as many replies going on as a guest may have."""
+    if not person.guest:
+        return
+    going_on = Message.objects.live().filter(reply_to__person=person.id).count()
+    if going_on >= settings.GUEST_REPLIES_AT_A_TIME:
+        raise rate_limited("Wait until one of your replies has ended.", retry_after=1)
+
+
+def check_connections(person: Person, connections: int) -> None:
+    """Raise Refused if a guest with so many other `connections` may not have one more."""
+    if person.guest and connections >= settings.GUEST_CONNECTIONS:
+        raise rate_limited("Too many connections; close another page first.", retry_after=MINUTE)
+
+
+def rate_limited(detail: str, retry_after: float, **more: Any) -> Refused:
+    """`retry_after` is in seconds."""
+    return Refused("rate_limited", detail, retry_after=round(retry_after, 3), **more)
+
+
+class Bucket:
+    """A token bucket: `rate` tokens a second, at most `size` saved up."""
+
+    __slots__ = ("_rate", "_size", "_tokens", "_updated")
+
+    def __init__(self, rate: float, size: float) -> None:
+        self._rate = rate
+        self._size = self._tokens = size
+        self._updated = time.monotonic()
+
+    def take(self, tokens: float = 1) -> float:
+        """Take `tokens`; return 0, or the seconds to wait if there are not enough (none taken)."""
+        now = time.monotonic()
+        self._tokens = min(self._size, self._tokens + (now - self._updated) * self._rate)
+        self._updated = now
+        missing = min(tokens, self._size) - self._tokens
+        if missing > 0:
+            return missing / self._rate
+        self._tokens -= tokens
+        return 0

@@ -1,0 +1,319 @@
+"""Who watches what in this process, and how far each of them has come.
+
+Text goes straight from here through each viewer's `send`: no thread, no database, no channel
+layer, no queue. What a viewer has no room for is simply not sent yet; it is cut from the reply's
+text when there is room.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat import protocol
+from chat.characters import split
+from chat.live.per_loop import PerLoop
+from chat.live.ticker import ticker
+from chat.models import LIVE, Message
+
+VIEWERS_A_TURN = 100  # after so many the loop gets a turn for everything else
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def packed(frame: str) -> dict[str, Any]:
+    """Return the ASGI message that carries `frame`."""
+    return {"type": "websocket.send", "text": frame}
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far one viewer has come in one reply, in code points."""
+
+    sent: int
+    acked: int
+    full_since: float = 0.0  # when it ran out of room; 0 while it has some
+
+    @property
+    def limit(self) -> int:
+        return self.acked + protocol.WINDOW
+
+
+class LiveReply:
+    """A reply's text as far as it goes, and what there is to say at its end."""
+
+    def __init__(self, message: Message) -> None:
+        self.id: int = message.pk
+        self.conversation: uuid.UUID = message.conversation_id
+        self.message = message
+        self.text = message.text
+        self.end: str | None = None  # the `reply.end` frame, once there is one
+
+    def current(self) -> dict[str, Any]:
+        """Return the fields of the contract's *message* that change while a reply is typed."""
+        return {"text": self.text, "status": self.message.status, "error": self.message.error}
+
+
+@dataclass(eq=False, slots=True)
+class Viewer:
+    """One watching connection. `send` and `close` are the connection's own.
+
+    Until it has `joined`, that is until it was given a snapshot of the conversation, frames for
+    it are kept in `pending`.
+    """
+
+    person: uuid.UUID
+    conversation: uuid.UUID
+    send: Send
+    close: Callable[[int], Awaitable[None]]
+    cursors: dict[int, Cursor] = field(default_factory=dict)
+    joined: bool = False
+    gone: bool = False
+    busy: bool = False  # a send has not returned; only servers other than Daphne ever wait there
+    pending: list[str] = field(default_factory=list)
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.live: dict[int, LiveReply] = {}
+        self._viewers: dict[uuid.UUID, dict[Viewer, None]] = {}
+        self._replies: dict[uuid.UUID, dict[int, LiveReply]] = defaultdict(dict)
+        self._behind: dict[tuple[Viewer, LiveReply], None] = {}
+        self._connections: dict[uuid.UUID, int] = defaultdict(int)
+
+    # --- who is watching
+
+    def watch(self, viewer: Viewer) -> None:
+        """Let `viewer` miss nothing from now on; `join` then tells what was before."""
+        self._viewers.setdefault(viewer.conversation, {})[viewer] = None
+        self._connections[viewer.person] += 1
+
+    def leave(self, viewer: Viewer) -> None:
+        """Forget `viewer`. Twice is harmless."""
+        if viewer.gone:
+            return
+        viewer.gone = True
+        watching = self._viewers.get(viewer.conversation, {})
+        watching.pop(viewer, None)
+        if not watching:
+            self._viewers.pop(viewer.conversation, None)
+        self._connections[viewer.person] -= 1
+        if not self._connections[viewer.person]:
+            del self._connections[viewer.person]
+        for reply in list(self._replies.get(viewer.conversation, {}).values()):
+            self._behind.pop((viewer, reply), None)
+            self._forget_if_delivered(reply)
+
+    def connections(self, person: uuid.UUID) -> int:
+        return self._connections.get(person, 0)
+
+    def watched(self) -> list[uuid.UUID]:
+        """Return the conversations that somebody is in."""
+        return list(self._viewers)
+
+    async def send_away(self, code: int) -> None:
+        """Close every connection with `code`."""
+        for watching in list(self._viewers.values()):
+            for viewer in list(watching):
+                await viewer.close(code)
+
+    async def join(
+        self, viewer: Viewer, snapshot: list[dict[str, Any]], ready: Callable[[], str]
+    ) -> None:
+        """Give `viewer` the frame `ready()` over a snapshot read after `watch`, then all since.
+
+        The messages of `snapshot` are brought up to date in place with what is live here. Live
+        text goes on from the length each reply has in it.
+        """
+        known = [message["id"] for message in snapshot]
+        self.refresh(viewer, snapshot)
+        for reply in self._replies.get(viewer.conversation, {}).values():
+            if reply.id > max(known, default=0):
+                viewer.cursors[reply.id] = Cursor(0, 0)
+        viewer.joined = True
+        frames, viewer.pending = [ready(), *viewer.pending], []
+        await self._send(viewer, map(packed, frames))
+        for reply in list(self._replies.get(viewer.conversation, {}).values()):
+            self._look_after(viewer, reply)
+            self._forget_if_delivered(reply)
+
+    def refresh(self, viewer: Viewer, snapshot: list[dict[str, Any]]) -> None:
+        """Bring messages up to date with what is live here, and `viewer` to where they end."""
+        for message in snapshot:
+            if reply := self.live.get(message["id"]):
+                message.update(reply.current())
+            if message["status"] in LIVE:
+                at = len(message["text"])
+                viewer.cursors[message["id"]] = Cursor(sent=at, acked=at)
+
+    # --- what is said to everyone in a conversation
+
+    async def publish(
+        self, conversation: uuid.UUID, frame: str, own: str = "", by: uuid.UUID | None = None
+    ) -> None:
+        """Send `frame` to all who watch; those of the person `by` get `own` instead."""
+        for viewer in list(self._viewers.get(conversation, ())):
+            text = own if own and viewer.person == by else frame
+            if viewer.joined:
+                await self._send(viewer, [packed(text)])
+            else:
+                viewer.pending.append(text)
+
+    async def tell(self, viewer: Viewer, *frames: str) -> None:
+        """Send `frames` to one viewer."""
+        await self._send(viewer, map(packed, frames))
+
+    # --- live replies
+
+    def open(self, message: Message) -> LiveReply:
+        """Let the reply in `message` be watched; viewers go on from where they are in it."""
+        reply = LiveReply(message)
+        self.live[reply.id] = self._replies[reply.conversation][reply.id] = reply
+        for viewer in self._viewers.get(reply.conversation, ()):
+            if viewer.joined and not reply.text:
+                viewer.cursors.setdefault(reply.id, Cursor(0, 0))
+            self._look_after(viewer, reply)
+        return reply
+
+    async def extend(self, reply: LiveReply, characters: list[str]) -> None:
+        """Append `characters` to the reply and send them to everyone who has room for them."""
+        base = len(reply.text)
+        reply.text += "".join(characters)
+        end = len(reply.text)
+        burst = [packed(frame) for frame in protocol.chars(reply.id, base, characters)]
+        watching = self._viewers.get(reply.conversation, ())
+        for count, viewer in enumerate(list(watching), start=1):
+            cursor = viewer.cursors.get(reply.id)
+            if cursor is None:
+                continue  # not joined yet
+            if cursor.sent == base and end <= cursor.limit and not viewer.busy:
+                cursor.sent = end
+                await self._send(viewer, burst)
+            else:
+                self._look_after(viewer, reply)
+            if count % VIEWERS_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def finish(self, reply: LiveReply, text: str) -> None:
+        """Let the reply end with `text`, and with the status its message has."""
+        message, reply.text = reply.message, text
+        message.text = text
+        reply.end = protocol.end(message)
+        for viewer in list(self._viewers.get(reply.conversation, ())):
+            if reply.id in viewer.cursors:
+                self._look_after(viewer, reply)
+        await self._catch_up(time.monotonic(), reply)
+        self._forget_if_delivered(reply)
+
+    def let_go(self, reply: LiveReply) -> None:
+        """Forget a reply that is not written here any more, and has not ended."""
+        for viewer in self._viewers.get(reply.conversation, ()):
+            self._behind.pop((viewer, reply), None)
+        self._forget(reply)
+
+    def ack(self, viewer: Viewer, reply: int, at: int) -> None:
+        """Note that `viewer` has shown the reply up to `at`, which makes room for more."""
+        cursor = viewer.cursors.get(reply)
+        if cursor and cursor.acked < at <= cursor.sent:
+            cursor.acked, cursor.full_since = at, 0.0
+
+    async def sync(self, viewer: Viewer, reply: LiveReply, at: int) -> None:
+        """Send the text of the reply from `at` on, in one piece."""
+        if at > len(reply.text):
+            raise protocol.bad_request("at: is past the end of the reply", reply=reply.id)
+        cursor = viewer.cursors.setdefault(reply.id, Cursor(0, 0))
+        cursor.sent, cursor.acked = len(reply.text), max(cursor.acked, at)
+        text = reply.text[at:]
+        await self._send(
+            viewer, [packed(protocol.frame("reply.text", reply=reply.id, at=at, text=text))]
+        )
+        self._look_after(viewer, reply)
+
+    # --- viewers that are not in step
+
+    def _look_after(self, viewer: Viewer, reply: LiveReply) -> None:
+        cursor = viewer.cursors.get(reply.id)
+        if cursor is None or viewer.gone:
+            return
+        if cursor.sent != len(reply.text) or reply.end is not None:
+            if not self._behind:
+                ticker().add(self._step)
+            self._behind[viewer, reply] = None
+
+    async def _step(self, now: float) -> None:
+        await self._catch_up(now)
+        if not self._behind:
+            ticker().remove(self._step)
+
+    async def _catch_up(self, now: float, only: LiveReply | None = None) -> None:
+        for count, (viewer, reply) in enumerate(list(self._behind), start=1):
+            if only in (None, reply) and not viewer.busy:
+                await self._bring_on(viewer, reply, now)
+            if count % VIEWERS_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _bring_on(self, viewer: Viewer, reply: LiveReply, now: float) -> None:
+        cursor = viewer.cursors.get(reply.id)
+        if cursor is None or viewer.gone:
+            self._behind.pop((viewer, reply), None)
+            return
+        frames = self._next(cursor, reply)
+        if cursor.sent >= len(reply.text):
+            self._behind.pop((viewer, reply), None)
+            if reply.end is not None:
+                del viewer.cursors[reply.id]
+                if cursor.sent > len(reply.text):  # it was stopped before what they have
+                    changed = protocol.frame("message.changed", message=reply.message.as_frame())
+                    frames.append(changed)
+                frames.append(reply.end)
+                self._forget_if_delivered(reply)
+        elif not frames:
+            cursor.full_since = cursor.full_since or now
+            if now - cursor.full_since > protocol.ACK_PATIENCE:
+                self.leave(viewer)
+                await viewer.close(protocol.TOO_SLOW)
+        await self._send(viewer, map(packed, frames))
+
+    def _next(self, cursor: Cursor, reply: LiveReply) -> list[str]:
+        """Move the cursor on as far as there is room, and return the frames of that way."""
+        ahead = split(reply.text[cursor.sent : cursor.limit + 1])
+        if cursor.limit < len(reply.text) and ahead:
+            ahead.pop()  # it may be cut, and there would be no room for it anyway
+        frames = protocol.chars(reply.id, cursor.sent, ahead)
+        cursor.sent += sum(map(len, ahead))
+        return frames
+
+    def _forget_if_delivered(self, reply: LiveReply) -> None:
+        if reply.end is None or self.live.get(reply.id) is not reply:
+            return
+        watching = self._viewers.get(reply.conversation, ())
+        if any(reply.id in viewer.cursors or not viewer.joined for viewer in watching):
+            return
+        self._forget(reply)
+
+    def _forget(self, reply: LiveReply) -> None:
+        self.live.pop(reply.id, None)
+        replies = self._replies[reply.conversation]
+        replies.pop(reply.id, None)
+        if not replies:
+            del self._replies[reply.conversation]
+
+    async def _send(self, viewer: Viewer, messages: Iterable[dict[str, Any]]) -> None:
+        viewer.busy = True
+        try:
+            for message in messages:
+                await viewer.send(message)
+        except Exception as error:  # whatever the server raises when the other end is gone
+            logger.debug("a viewer is gone: %r", error)
+            self.leave(viewer)
+        finally:
+            viewer.busy = False
+
+
+hub = PerLoop(Hub)

@@ -1,0 +1,44 @@
+"""Create or update a scripted reply."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from chat.models import ScriptedReply
+
+
+class Command(BaseCommand):
+    help = "Create the scripted reply NAME, or update it: what is not given stays as it is."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument(
+            "--text", required=True, help="may contain {name}, {message}, {date}, {time}"
+        )
+        parser.add_argument("--trigger", choices=ScriptedReply.Trigger.values)
+        parser.add_argument("--keywords", metavar="A,B", help="for --trigger keyword")
+        parser.add_argument("--audience", choices=ScriptedReply.Audience.values)
+        parser.add_argument("--speed", type=float, help="characters a second; 0: at once")
+        parser.add_argument("--every", type=float, metavar="SECONDS", help="for interval")
+        parser.add_argument("--priority", type=int, help="the highest that matches answers")
+        parser.add_argument("--off", dest="on", action="store_false")
+
+    def handle(self, *args: Any, name: str, on: bool, **options: Any) -> None:
+        reply = ScriptedReply.objects.filter(name=name).first() or ScriptedReply(name=name)
+        verb = "updated" if reply.pk else "created"
+        reply.on = on
+        for field in ("text", "trigger", "keywords", "audience", "speed", "every", "priority"):
+            if options[field] is not None:
+                setattr(reply, field, options[field])
+        try:
+            reply.full_clean()
+        except ValidationError as error:
+            raise CommandError(_line(error)) from None
+        reply.save()
+        self.stdout.write(f"{verb} the scripted reply {name!r}")
+
+
+def _line(error: ValidationError) -> str:
+    return "; ".join(f"{field}: {' '.join(what)}" for field, what in error.message_dict.items())

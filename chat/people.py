@@ -1,0 +1,87 @@
+"""Who somebody is: the person behind a session cookie, an API key, or nothing at all."""
+
+import uuid
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from chat.models import ApiKey, User
+
+VISITOR = "visitor"  # the session's key of the id that a visitor's guest account has, or will have
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at a door. A guest is only made a User when they first write."""
+
+    id: uuid.UUID
+    name: str
+    guest: bool
+
+    @classmethod
+    def account(cls, user: User) -> "Person":
+        return cls(user.pk, str(user), user.is_guest)
+
+    @classmethod
+    def visitor(cls, id: uuid.UUID) -> "Person":
+        user = User.objects.filter(pk=id).first()
+        return cls.account(user) if user else cls(id, f"Guest {1000 + id.int % 9000}", True)
+
+    def as_frame(self) -> dict[str, Any]:
+        return {"id": str(self.id), "name": self.name, "guest": self.guest}
+
+    def user(self) -> User:
+        """Return the person's User, made now if they are a guest who never wrote before."""
+        if self.guest:
+            return User.objects.guest(self.id, self.name)
+        return User.objects.get(pk=self.id)
+
+
+def in_session(request: HttpRequest) -> Person:
+    """Return who `request` comes from; somebody unknown gets an id for their next visits."""
+    person = _of_session(request.session, request.user)
+    if person is None:
+        id = uuid.uuid4()
+        request.session[VISITOR] = str(id)
+        person = Person.visitor(id)
+    return person
+
+
+def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
+    """Return who opened a WebSocket, by the headers of its handshake.
+
+    The session cookie counts, else an API key, else a browser's page makes one a guest for as
+    long as the connection lasts; a program (which sends no Origin) without a key is nobody: None.
+    """
+    named = {name: value.decode("latin1") for name, value in headers}
+    if b"origin" in named and (person := _of_cookies(named.get(b"cookie", ""))):
+        return person
+    scheme, _, key = named.get(b"authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        user = ApiKey.holder(key.strip())
+        return Person.account(user) if user else None
+    return Person.visitor(uuid.uuid4()) if b"origin" in named else None
+
+
+def _of_cookies(header: str) -> Person | None:
+    cookie = SimpleCookie(header).get(settings.SESSION_COOKIE_NAME)
+    if cookie is None:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
+    return _of_session(request.session, get_user(request))
+
+
+def _of_session(session: SessionBase, user: Any) -> Person | None:
+    if user.is_authenticated:
+        return Person.account(user)
+    try:
+        return Person.visitor(uuid.UUID(session[VISITOR]))
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,200 @@
+"""A reply's text in memory, and how it reaches the database.
+
+All replies that this process writes are saved together, about once a second, and at once when one
+of them ends. A save is conditional on the reply still being ours and live. So saving, the check
+whether it was stopped or taken over, and the heartbeat of our lease are one statement.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from chat.live.per_loop import PerLoop
+from chat.models import FAILED, LIVE, STREAMING, Message
+
+SAVE_EVERY = 1.0  # seconds
+PATIENCE = 60.0  # seconds for which the end of a reply is tried to be saved until it has failed
+NOT_SAVED = ("not_saved", "The reply could not be saved.")
+
+PROCESS = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid4().hex[:12]}"  # who holds our leases
+
+logger = logging.getLogger(__name__)
+
+# A thread of their own, so that no slow page can make a heartbeat late.
+_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+
+@dataclass(slots=True)
+class Journal:
+    """What is to be saved of one reply. `on_lost` is told when the reply is not ours any more."""
+
+    message: Message
+    on_lost: Callable[[], None]
+    ending: bool = False
+    saved: asyncio.Future[bool] | None = None  # of the end: whether it was still ours to write
+
+    def append(self, text: str) -> None:
+        if self.ending:
+            return
+        if self.message.started is None:
+            self.message.started = timezone.now()
+            self.message.status = STREAMING
+        self.message.text = text
+
+    async def end(self, status: str, text: str, error: tuple[str, str] = ("", "")) -> bool:
+        """Save the end of the reply; False if it was not ours any more and nothing was saved.
+
+        Goes on trying for PATIENCE seconds; then the end is FAILED, and is still saved as that
+        as soon as the database takes it.
+        """
+        message = self.message
+        message.status, message.text, message.ended = status, text, timezone.now()
+        message.error_code, message.error_detail = error
+        self.saved = asyncio.get_running_loop().create_future()
+        self.ending = True
+        keeper().wake()
+        try:
+            return await asyncio.wait_for(asyncio.shield(self.saved), PATIENCE)
+        except TimeoutError:
+            message.status = FAILED
+            message.error_code, message.error_detail = NOT_SAVED
+            return True
+
+
+class Keeper:
+    """Saves the journals of this process. Its task lives only while there are some."""
+
+    def __init__(self) -> None:
+        self.journals: dict[int, Journal] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._failing = False
+
+    def open(self, message: Message, on_lost: Callable[[], None]) -> Journal:
+        journal = self.journals[message.pk] = Journal(message, on_lost)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="keeper")
+        return journal
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def save(self) -> None:
+        """Save all journals now."""
+        await self._save(list(self.journals.values()))
+
+    async def _run(self) -> None:
+        next_save = time.monotonic() + SAVE_EVERY
+        while self.journals:
+            try:
+                await asyncio.wait_for(self._wake.wait(), max(0, next_save - time.monotonic()))
+            except TimeoutError:
+                next_save = time.monotonic() + SAVE_EVERY
+                await self._save(list(self.journals.values()))
+            else:
+                self._wake.clear()
+                await self._save([each for each in self.journals.values() if each.ending])
+
+    async def _save(self, journals: list[Journal]) -> None:
+        loop = asyncio.get_running_loop()
+        rows = [_row(journal.message) for journal in journals]
+        ended = [journal.ending for journal in journals]
+        try:
+            lost = await loop.run_in_executor(_thread, _write, rows)
+        except DatabaseError as error:
+            self._say_failing(error)
+            return
+        if self._failing:
+            self._failing = False
+            logger.info("replies are saved again")
+        for journal, was_ending in zip(journals, ended, strict=True):
+            self._settle(journal, journal.message.pk in lost, was_ending)
+
+    def _settle(self, journal: Journal, lost: bool, ended: bool) -> None:
+        if not (lost or ended):
+            return
+        self.journals.pop(journal.message.pk, None)
+        if journal.saved and not journal.saved.done():
+            journal.saved.set_result(not lost)
+        elif lost:
+            journal.on_lost()
+
+    def _say_failing(self, error: Exception) -> None:
+        if not self._failing:
+            self._failing = True
+            logger.error("replies cannot be saved; they go on in memory: %s", error)
+
+
+keeper = PerLoop(Keeper)
+
+Row = tuple[Any, ...]
+_COLUMNS = ("text", "status", "started", "ended", "error_code", "error_detail")
+
+
+def _row(message: Message) -> Row:
+    return (*(getattr(message, column) for column in _COLUMNS), message.pk)
+
+
+def _write(rows: list[Row]) -> set[int]:
+    """Save `rows`; return the ids of those that were not ours, or not live any more."""
+    try:
+        return set() if _update_all(rows) else _update_each(rows)
+    except (OperationalError, InterfaceError):
+        connection.close()  # it may be broken; the next save opens a new one
+        raise
+
+
+def _update_all(rows: list[Row]) -> bool:
+    """Save all or none; `executemany` costs a tenth of as many updates by the ORM."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(_statement(), [_values(row) for row in rows])
+            if cursor.rowcount != len(rows):
+                transaction.set_rollback(True)
+            return bool(cursor.rowcount == len(rows))
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError:  # a row that the database does not take must not hold up the others
+        return False
+
+
+def _update_each(rows: list[Row]) -> set[int]:
+    lost = set()
+    for row in rows:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(_statement(), _values(row))
+                if cursor.rowcount != 1:
+                    lost.add(row[-1])
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError as error:
+            logger.error("reply %s is not taken by the database: %s", row[-1], error)
+            lost.add(row[-1])
+    return lost
+
+
+def _statement() -> str:
+    quote = connection.ops.quote_name
+    columns = ", ".join(f"{quote(column)} = %s" for column in _COLUMNS)
+    return (  # only names of our own stand in it; values are passed beside it
+        f"UPDATE {quote(Message._meta.db_table)} SET {columns}, beat = beat + 1"
+        f" WHERE id = %s AND lease = %s AND status IN ({', '.join(['%s'] * len(LIVE))})"  # noqa: S608
+    )
+
+
+def _values(row: Row) -> Row:
+    adapt = connection.ops.adapt_datetimefield_value
+    values = (adapt(value) if isinstance(value, datetime) else value for value in row)
+    return (*values, PROCESS, *LIVE)

@@ -1,0 +1,123 @@
+"""The task that writes one reply: text from its source, out at its pace, into the journal.
+
+It belongs to the process: no socket keeps it alive, and none ends it.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from chat.characters import Splitter, boundary
+from chat.database import in_database
+from chat.live.hub import hub
+from chat.live.per_loop import PerLoop
+from chat.live.ticker import ticker
+from chat.models import COMPLETE, FAILED, LIVE, STOPPED, Message
+from chat.reply.journal import keeper
+from chat.reply.pace import Pace
+
+logger = logging.getLogger(__name__)
+
+FAILURE = ("internal", "Something went wrong while this reply was written.")
+
+
+class Run:
+    """Writes the reply `message`, from where its text ends, with what `source` yields."""
+
+    def __init__(self, message: Message, source: AsyncGenerator[str, None]) -> None:
+        self.message = message
+        self._source = source
+        self._pace = Pace(message.speed)
+        self._drained = asyncio.Event()
+        self._stopped_at: int | None = None
+        self._lost = False
+        self._live = hub().open(message)
+        self._journal = keeper().open(message, self._on_lost)
+        self._typing = asyncio.create_task(self._type(), name=f"typing {message.pk}")
+        self._writing = asyncio.create_task(self._write(), name=f"writing {message.pk}")
+
+    async def stop(self, at: int | None) -> bool:
+        """End the reply at `at` code points, or where it stands; False if it is ending already."""
+        if self._typing.done() or self._stopped_at is not None or self._lost:
+            return False
+        length = len(self._live.text)
+        self._stopped_at = boundary(self._live.text, length if at is None else min(at, length))
+        self._typing.cancel()
+        await asyncio.shield(self._writing)
+        return True
+
+    def _on_lost(self) -> None:
+        """Somebody else ended the reply, or took it over; the database says which."""
+        self._lost = True
+        self._typing.cancel()
+
+    async def _write(self) -> None:
+        await asyncio.wait({self._typing})
+        ticker().remove(self._step)
+        try:
+            await (self._give_up() if self._lost else self._end())
+        finally:
+            runs().pop(self.message.pk, None)
+
+    async def _type(self) -> None:
+        ticker().add(self._step)
+        splitter = Splitter()
+        async with aclosing(self._source) as source:
+            async for piece in source:
+                self._let_out(splitter.feed(piece))
+        self._let_out(splitter.flush())
+        while len(self._pace):
+            await self._drained.wait()
+
+    def _let_out(self, characters: list[str]) -> None:
+        self._pace.feed(characters)
+        self._drained.clear()
+
+    async def _step(self, now: float) -> None:
+        if characters := self._pace.due(now):
+            await hub().extend(self._live, characters)
+            self._journal.append(self._live.text)
+        if not len(self._pace):
+            self._drained.set()
+
+    async def _end(self) -> None:
+        text = self._live.text[: self._stopped_at]
+        if await self._journal.end(self._status(), text, self._error()):
+            await hub().finish(self._live, text)
+        else:
+            await self._give_up()
+
+    def _status(self) -> str:
+        if self._stopped_at is not None:
+            return STOPPED
+        return FAILED if self._typing.cancelled() or self._typing.exception() else COMPLETE
+
+    def _error(self) -> tuple[str, str]:
+        if self._status() != FAILED:
+            return ("", "")
+        failure = None if self._typing.cancelled() else self._typing.exception()
+        logger.error("reply %s failed", self.message.pk, exc_info=failure)
+        return FAILURE
+
+    async def _give_up(self) -> None:
+        message = await in_database(Message.objects.find, self.message.pk)
+        if message is None or message.status in LIVE:
+            hub().let_go(self._live)
+        else:
+            self._live.message = message
+            await hub().finish(self._live, message.text)
+
+
+runs: PerLoop[dict[int, Run]] = PerLoop(dict)
+
+
+def start(message: Message) -> None:
+    """Write the reply `message`, whose lease this process holds."""
+    if message.pk not in runs():
+        runs()[message.pk] = Run(message, _source(message))
+
+
+async def _source(message: Message) -> AsyncGenerator[str, None]:
+    """Yield what is still to be written of a scripted reply."""
+    yield message.script[len(message.text) :]

@@ -1,0 +1,73 @@
+"""Looks after replies whose writer is gone."""
+
+import asyncio
+import logging
+
+from django.db import DatabaseError
+
+from chat.database import in_database
+from chat.models import LIVE, Message
+from chat.reply import run
+from chat.reply.journal import PROCESS
+
+LOOK_EVERY = 1.0  # seconds
+STILL = 3  # looks in a row that find a heartbeat unmoved: then the writer is gone
+
+logger = logging.getLogger(__name__)
+
+Pulse = tuple[str, int]
+
+
+class Watchdog:
+    """Claims replies whose heartbeat stands still, and goes on writing them.
+
+    It compares what it saw itself, look by look, so no clocks of different hosts are compared;
+    and while the database does not answer nothing counts as still.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Pulse, int]] = {}  # reply -> its pulse, looks it stood still
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except DatabaseError as error:
+                self._seen.clear()
+                logger.warning("cannot look after replies: %s", error)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def look(self) -> None:
+        """Look once at all live replies, and claim those whose writer is gone."""
+        pulses = await in_database(_pulses)
+        ours = run.runs()
+        self._seen = {
+            id: (pulse, self._stood_still(id, pulse))
+            for id, pulse in pulses.items()
+            if id not in ours
+        }
+        for id, (pulse, looks) in list(self._seen.items()):
+            if looks >= STILL or not pulse[0]:
+                await self._take_over(id, pulse)
+
+    def _stood_still(self, id: int, pulse: Pulse) -> int:
+        before, looks = self._seen.get(id, (None, 0))
+        return looks + 1 if before == pulse else 0
+
+    async def _take_over(self, id: int, pulse: Pulse) -> None:
+        message = await in_database(_claim, id, pulse)
+        if message is not None:
+            logger.info("reply %s goes on here", id)
+            run.start(message)
+
+
+def _pulses() -> dict[int, Pulse]:
+    rows = Message.objects.live().values_list("pk", "lease", "beat")
+    return {id: (lease, beat) for id, lease, beat in rows}
+
+
+def _claim(id: int, pulse: Pulse) -> Message | None:
+    if not Message.objects.live().claim(id, *pulse, new_lease=PROCESS):
+        return None
+    message = Message.objects.find(id)
+    return message if message and message.status in LIVE else None

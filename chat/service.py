@@ -1,0 +1,45 @@
+"""What a server process does by itself, whoever is connected."""
+
+import asyncio
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from chat import intervals, protocol
+from chat.database import in_database
+from chat.live.hub import hub
+from chat.live.per_loop import PerLoop
+from chat.models import release
+from chat.reply import run
+from chat.reply.journal import PROCESS, keeper
+from chat.reply.watchdog import Watchdog
+
+
+def start_with_server() -> None:
+    """Have the service start and stop with Daphne, which knows nothing of ASGI's lifespan."""
+    reactor.callWhenRunning(reactor.callLater, 0, lambda: service().start())
+    reactor.addSystemEventTrigger("before", "shutdown", _stopped)
+
+
+def _stopped() -> "Deferred[None]":
+    return Deferred.fromFuture(asyncio.ensure_future(service().stop()))
+
+
+class Service:
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        for coroutine in (Watchdog().run(), intervals.run()):
+            self._tasks.append(asyncio.create_task(coroutine))
+
+    async def stop(self) -> None:
+        """Send everyone away, save what is being written and let go of it for the next process."""
+        for task in self._tasks:
+            task.cancel()
+        await hub().send_away(protocol.RESTART)
+        await keeper().save()
+        await in_database(release, PROCESS, list(run.runs()))
+
+
+service = PerLoop(Service)

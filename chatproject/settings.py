@@ -1,0 +1,224 @@
+"""All settings, and the only reader of the environment.
+
+A value that cannot be parsed stops the start with one line that names the variable and the mend.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+COMMAND = sys.argv[1] if Path(sys.argv[0]).name == "manage.py" and len(sys.argv) > 1 else ""
+
+
+def refuse(name: str, mend: str) -> NoReturn:
+    raise SystemExit(f"{name}: {mend}")
+
+
+def flag(name: str, default: bool) -> bool:
+    value = os.environ.get(name, "")
+    if value not in ("", "0", "1"):
+        refuse(name, f"{value!r} is neither 1 nor 0")
+    return value == "1" if value else default
+
+
+def listing(name: str, default: str = "") -> list[str]:
+    return [entry.strip() for entry in os.environ.get(name, default).split(",") if entry.strip()]
+
+
+def hosts(name: str, default: str) -> list[str]:
+    entries = listing(name, default)
+    for entry in entries:
+        if "/" in entry or " " in entry:
+            refuse(name, f"{entry!r} is not a host name; write it without scheme and path")
+    return entries
+
+
+def origins(name: str) -> list[str]:
+    entries = listing(name)
+    for entry in entries:
+        parts = urlsplit(entry)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
+            refuse(name, f"{entry!r} is not an origin; write it like https://chat.example.org")
+    return entries
+
+
+def number(name: str, default: int) -> int:
+    value = os.environ.get(name, "")
+    if value and not (value.isascii() and value.isdecimal()):
+        refuse(name, f"{value!r} is not a whole number")
+    return int(value) if value else default
+
+
+def secret_key() -> str:
+    if file := os.environ.get("SECRET_KEY_FILE"):
+        try:
+            key = Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            refuse("SECRET_KEY_FILE", f"{file!r} cannot be read: {error}")
+        return key or refuse("SECRET_KEY_FILE", f"{file!r} is empty")
+    if key := os.environ.get("SECRET_KEY", ""):
+        return key
+    if DEVELOPMENT:
+        return "for-development-only-" + "0123456789" * 5
+    refuse("SECRET_KEY", "not set; give a long random text, or a file of it in SECRET_KEY_FILE")
+
+
+def database() -> dict[str, Any]:
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
+    try:
+        config: dict[str, Any] = dict(dj_database_url.parse(url))
+    except Exception as error:  # the library raises whatever urllib and int() raise
+        refuse("DATABASE_URL", f"cannot be read ({error}); write sqlite:///path or postgres://…")
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        # WAL lets readers go on while one writes; IMMEDIATE makes a second writer wait its turn
+        # instead of failing in the middle (https://docs.djangoproject.com/en/5.2/ref/databases/).
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 5,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+        config["TEST"] = {"NAME": f"{config['NAME']}.test"}
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": True}
+    else:
+        refuse("DATABASE_URL", "only sqlite:// and postgres:// are supported")
+    return config
+
+
+def redis_urls() -> list[str]:
+    urls = listing("REDIS_URL")
+    for url in urls:
+        if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+            refuse("REDIS_URL", f"{url!r} is not a Redis address; write redis://host:6379/0")
+    return urls
+
+
+# Serving for others, and checking that, wants a secret of one's own; what one types beside
+# `runserver` on the embedded database (createsuperuser, loaddata, …) does not.
+EMBEDDED_DATABASE = not os.environ.get("DATABASE_URL")
+DEVELOPMENT = COMMAND == "runserver" or (EMBEDDED_DATABASE and COMMAND not in ("", "check"))
+
+DEBUG = flag("DEBUG", default=COMMAND == "runserver")
+SECRET_KEY = secret_key()
+ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
+CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
+LOG_LEVEL = os.environ.get("LOG_LEVEL", "").upper() or "INFO"
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+    refuse("LOG_LEVEL", f"{LOG_LEVEL!r} is none of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+
+INSTALLED_APPS = [
+    "chat",  # before daphne: its runserver is daphne's, which first brings the database up to date
+    "daphne",
+    "channels",
+    "corsheaders",
+    "servestatic",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "chatproject.urls"
+ASGI_APPLICATION = "chatproject.asgi.application"
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URLS = redis_urls()
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": REDIS_URLS},
+        }
+        if REDIS_URLS
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    )
+}
+CACHES: dict[str, Any] = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URLS[0]}
+        if REDIS_URLS
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+
+AUTH_USER_MODEL = "chat.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{validator}"}
+    for validator in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
+SESSION_COOKIE_AGE = 90 * 24 * 3600  # a guest's only way back to what they wrote
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+SERVESTATIC_USE_FINDERS = True  # so that it serves its files without `collectstatic` too
+
+if flag("SECURE_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the host itself, without TLS
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
+        for name in ("chat", "django")
+    },
+}
+
+# What a guest, who is nobody in particular, may take; and how often anyone may write.
+GUEST_CONNECTIONS = number("GUEST_CONNECTIONS", 50)
+GUEST_REPLIES_AT_A_TIME = number("GUEST_REPLIES_AT_A_TIME", 5)
+GUEST_MESSAGES_PER_MINUTE = number("GUEST_MESSAGES_PER_MINUTE", 30)
+ACCOUNT_MESSAGES_PER_MINUTE = number("ACCOUNT_MESSAGES_PER_MINUTE", 120)
