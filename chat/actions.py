@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 
 from chat import limits, protocol
 from chat.assistants import scripted, template
-from chat.assistants.scripted import Occasion
+from chat.assistants.scripted import Occasion, Verdict
 from chat.characters import boundary
 from chat.database import in_database
 from chat.live.hub import hub
@@ -93,6 +93,12 @@ async def remind(conversation: uuid.UUID, rule: int) -> None:
         await _write(reply)
 
 
+def try_out(occasion: Occasion, name: str) -> tuple[list[Verdict], ScriptedReply | None, str]:
+    """Return a verdict on every scripted reply, the one chosen, and its text for `name`."""
+    verdicts, chosen = _judge(occasion)
+    return verdicts, chosen, _render(chosen, occasion.message, name) if chosen else ""
+
+
 def page(conversation: Conversation, before: int | None = None) -> tuple[list[Message], bool]:
     """Return the newest messages (older than `before`), oldest first, and whether more are older.
 
@@ -143,7 +149,7 @@ async def _or_unavailable(function: Callable[..., R], *args: Any, **whose: Any) 
 def _start(person: Person) -> tuple[Conversation, Message | None]:
     with transaction.atomic():
         conversation = Conversation.objects.create(owner_id=person.id)
-        chosen = _choose(Occasion(scripted.GREETING, _returning(person), timezone.now()))
+        _, chosen = _judge(Occasion(scripted.GREETING, _returning(person), timezone.now()))
         return conversation, _open_reply(conversation, chosen, person.name) if chosen else None
 
 
@@ -172,7 +178,7 @@ def _posted(person: Person, conversation: Conversation, key: str) -> Message | N
 def _post_new(
     person: Person, conversation: Conversation, text: str, key: str, assistant: str | None
 ) -> tuple[Message, Message | None]:
-    chosen = _choose(Occasion(scripted.MESSAGE, _returning(person), timezone.now(), text))
+    _, chosen = _judge(Occasion(scripted.MESSAGE, _returning(person), timezone.now(), text))
     message = conversation.messages.create(person=person.user(), text=text, key=key)
     Conversation.objects.filter(pk=conversation.pk).update(used=message.created)
     if chosen is None:
@@ -186,10 +192,11 @@ def _returning(person: Person) -> bool:
     return Message.objects.filter(person=person.id).exists()
 
 
-def _choose(occasion: Occasion) -> ScriptedReply | None:
+def _judge(occasion: Occasion) -> tuple[list[Verdict], ScriptedReply | None]:
     replies = {reply.pk: reply for reply in ScriptedReply.objects.in_order()}
     verdicts = scripted.judge((reply.rule for reply in replies.values()), occasion)
-    return next((replies[verdict.rule.id] for verdict in verdicts if verdict.matches), None)
+    chosen = next((verdict.rule.id for verdict in verdicts if verdict.matches), None)
+    return verdicts, replies.get(chosen)  # type: ignore[arg-type]  # None is in no dictionary
 
 
 def _assistant(slug: str | None) -> Assistant:
@@ -208,23 +215,27 @@ def _open_reply(
     assistant: Assistant | None = None,
     key: str | None = None,
 ) -> Message:
-    now = timezone.localtime()
-    values = {
-        "message": reply_to.text if reply_to else "",
-        "name": name,
-        "date": date_format(now, "DATE_FORMAT"),
-        "time": date_format(now, "TIME_FORMAT"),
-    }
     return conversation.messages.create(
         assistant=assistant or _assistant(None),
         reply_to=reply_to,
         key=key,
         status=WAITING,
         scripted_reply=chosen,
-        script=template.render(chosen.text, values),
+        script=_render(chosen, reply_to.text if reply_to else "", name),
         speed=chosen.speed,
         lease=PROCESS,
     )
+
+
+def _render(reply: ScriptedReply, message: str, name: str) -> str:
+    now = timezone.localtime()
+    values = {
+        "message": message,
+        "name": name,
+        "date": date_format(now, "DATE_FORMAT"),
+        "time": date_format(now, "TIME_FORMAT"),
+    }
+    return template.render(reply.text, values)
 
 
 def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> Message:

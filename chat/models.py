@@ -59,7 +59,7 @@ class ApiKey(models.Model):
     @classmethod
     def issue(cls, user: User, name: str = "") -> str:
         """Return a new key for `user`; it cannot be read again."""
-        key = f"sc_{secrets.token_urlsafe(32)}"
+        key = cls.new_key()
         cls.objects.create(user=user, name=name, digest=cls.digest_of(key))
         return key
 
@@ -71,6 +71,10 @@ class ApiKey(models.Model):
             return None
         cls.objects.filter(pk=found.pk).update(last_used=Now())
         return found.user
+
+    @staticmethod
+    def new_key() -> str:
+        return f"sc_{secrets.token_urlsafe(32)}"
 
     @staticmethod
     def digest_of(key: str) -> str:
