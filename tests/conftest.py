@@ -1,0 +1,51 @@
+"""What all tests share: the real server, and people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client import Client, session
+from tests.server import Server, running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that do not break it. Nobody is limited, and keywords pick replies."""
+    folder = tmp_path_factory.mktemp("server")
+    with running(folder, GUEST_MESSAGES_PER_MINUTE="10000", GUEST_REPLIES_AT_A_TIME="1000") as it:
+        yield it
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A server for one test alone, which may kill it."""
+    with running(tmp_path) as it:
+        yield it
+
+
+Visit = Callable[..., Client]
+
+
+@pytest.fixture
+def visit(server: Server) -> Visit:
+    """Make a connection as a browser's page would, with the session of a new visitor."""
+
+    def connect(path: str = "/ws/chat/", cookie: str | None = None, **headers: Any) -> Client:
+        cookie = session(server.url) if cookie is None else cookie
+        return Client(server.url, path, origin=server.url, cookie=cookie, **headers)
+
+    return connect
+
+
+@pytest.fixture
+def scripted(server: Server) -> Callable[..., str]:
+    """Make the scripted reply for a keyword; return the keyword."""
+
+    def make(keyword: str, text: str, *options: str) -> str:
+        rule = ("--trigger", "keyword", "--keywords", keyword)
+        server.manage("reply", keyword, "--text", text, *rule, *options)
+        return keyword
+
+    return make
