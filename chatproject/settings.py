@@ -217,8 +217,7 @@ LOGGING = {
     },
 }
 
-# What a guest, who is nobody in particular, may take; and how often anyone may write.
+# What a guest, who is nobody in particular, may take.
 GUEST_CONNECTIONS = number("GUEST_CONNECTIONS", 50)
 GUEST_REPLIES_AT_A_TIME = number("GUEST_REPLIES_AT_A_TIME", 5)
 GUEST_MESSAGES_PER_MINUTE = number("GUEST_MESSAGES_PER_MINUTE", 30)
-ACCOUNT_MESSAGES_PER_MINUTE = number("ACCOUNT_MESSAGES_PER_MINUTE", 120)

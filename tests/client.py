@@ -75,8 +75,7 @@ class Client:
         assert mine["type"] == "message", mine
         reply = await self.until(
             lambda frame: (
-                frame["type"] == "message"
-                and frame["message"]["reply_to"] == mine["message"]["id"]
+                frame["type"] == "message" and frame["message"]["reply_to"] == mine["message"]["id"]
             )
         )
         assert reply

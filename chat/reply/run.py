@@ -32,7 +32,8 @@ class Run:
         self._drained = asyncio.Event()
         self._stopped_at: int | None = None
         self._lost = False
-        self._live = hub().open(message)
+        self._hub, self._ticker = hub(), ticker()
+        self._live = self._hub.open(message)
         self._journal = keeper().open(message, self._on_lost)
         self._typing = asyncio.create_task(self._type(), name=f"typing {message.pk}")
         self._writing = asyncio.create_task(self._write(), name=f"writing {message.pk}")
@@ -54,14 +55,14 @@ class Run:
 
     async def _write(self) -> None:
         await asyncio.wait({self._typing})
-        ticker().remove(self._step)
+        self._ticker.remove(self._step)
         try:
             await (self._give_up() if self._lost else self._end())
         finally:
             runs().pop(self.message.pk, None)
 
     async def _type(self) -> None:
-        ticker().add(self._step)
+        self._ticker.add(self._step, self._pace.every)
         splitter = Splitter()
         async with aclosing(self._source) as source:
             async for piece in source:
@@ -76,7 +77,7 @@ class Run:
 
     async def _step(self, now: float) -> None:
         if characters := self._pace.due(now):
-            await hub().extend(self._live, characters)
+            await self._hub.extend(self._live, characters)
             self._journal.append(self._live.text)
         if not len(self._pace):
             self._drained.set()
@@ -84,7 +85,7 @@ class Run:
     async def _end(self) -> None:
         text = self._live.text[: self._stopped_at]
         if await self._journal.end(self._status(), text, self._error()):
-            await hub().finish(self._live, text)
+            await self._hub.finish(self._live, text)
         else:
             await self._give_up()
 
@@ -103,10 +104,10 @@ class Run:
     async def _give_up(self) -> None:
         message = await in_database(Message.objects.find, self.message.pk)
         if message is None or message.status in LIVE:
-            hub().let_go(self._live)
+            self._hub.let_go(self._live)
         else:
             self._live.message = message
-            await hub().finish(self._live, message.text)
+            await self._hub.finish(self._live, message.text)
 
 
 runs: PerLoop[dict[int, Run]] = PerLoop(dict)
