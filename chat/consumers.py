@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from chat import actions, limits, protocol
 from chat.database import in_database
-from chat.live.hub import LiveReply, Viewer, hub
+from chat.live.hub import LiveReply, Send, Viewer, hub
 from chat.models import Assistant, Conversation, Message
 from chat.people import Person, at_socket
 from chat.protocol import Refused
@@ -31,6 +33,7 @@ CLOSE_CODES = {
 logger = logging.getLogger(__name__)
 
 Frame = dict[str, Any]
+Receive = Callable[[], Awaitable[Frame]]
 
 
 class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
@@ -39,8 +42,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     Frames that need no database are answered at once, in the event loop; the others one after the
     other in a task that lives while there are any. Text goes out through the hub, past all this.
     """
-
-    channel_layer_alias = ""  # none: this process's hub tells it what happens
 
     scope: dict[str, Any]
     _person: Person
@@ -54,8 +55,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._todo: list[Frame] = []
         self._working: asyncio.Task[None] | None = None
 
+    async def __call__(self, scope: Frame, receive: Receive, send: Send) -> None:
+        # Channels' own way here has two tasks for every frame, and a visit to the database thread.
+        self.scope, self.base_send = scope, send
+        with suppress(StopConsumer):
+            while True:
+                await self.dispatch(await receive())
+
     async def dispatch(self, message: Frame) -> None:
-        # Channels' own dispatch first visits the database thread, for every single frame.
         match message["type"]:
             case "websocket.receive":
                 await self.receive(message.get("text"), message.get("bytes"))

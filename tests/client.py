@@ -63,6 +63,11 @@ class Client:
         id: str = self.ready["conversation"]["id"]
         return id
 
+    @property
+    def own_path(self) -> str:
+        """The way back to the conversation that this connection is in."""
+        return f"/ws/chat/{self.conversation}/"
+
     async def send(self, type: str, **fields: Any) -> None:
         await self.socket.send(json.dumps({"type": type, **fields}))
 

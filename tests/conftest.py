@@ -12,7 +12,7 @@ from tests.server import Server, running
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests that do not break it. Nobody is limited, and keywords pick replies."""
+    """One server for all tests that do not break it; nobody is limited there."""
     folder = tmp_path_factory.mktemp("server")
     with running(folder, GUEST_MESSAGES_PER_MINUTE="10000", GUEST_REPLIES_AT_A_TIME="1000") as it:
         yield it

@@ -40,25 +40,14 @@ async def test_characters_are_never_torn(visit: Visit, scripted: Callable[..., s
         assert alice.chars(reply) == HARD_CHARACTERS
 
 
-async def test_bursts_come_at_most_ten_times_a_second(
-    visit: Visit, scripted: Callable[..., str]
-) -> None:
-    scripted("bursts", "0123456789" * 6, "--speed", "60")
-    async with visit() as alice:
-        reply = await alice.post("bursts")
-        await alice.end(reply)
-        assert len(alice.chars(reply)) == 60
-
-
 async def test_second_tab_types_in_step(visit: Visit, server: Server) -> None:
     cookie = session(server.url)
-    async with visit(cookie=cookie) as tab:
-        async with visit(f"/ws/chat/{tab.conversation}/", cookie=cookie) as other:
-            reply = await tab.post("hello")
-            await tab.end(reply)
-            await other.end(reply)
-            assert other.chars(reply) == tab.chars(reply)
-            assert other.messages.keys() == tab.messages.keys()
+    async with visit(cookie=cookie) as tab, visit(tab.own_path, cookie=cookie) as other:
+        reply = await tab.post("hello")
+        await tab.end(reply)
+        await other.end(reply)
+        assert other.chars(reply) == tab.chars(reply)
+        assert other.messages.keys() == tab.messages.keys()
 
 
 async def test_reload_in_the_middle_goes_on(
@@ -70,8 +59,7 @@ async def test_reload_in_the_middle_goes_on(
     async with visit(cookie=cookie) as before:
         reply = await before.post("reload")
         await before.until(lambda frame: frame.get("at") == 30)
-        path = f"/ws/chat/{before.conversation}/"
-    async with visit(path, cookie=cookie) as after:
+    async with visit(before.own_path, cookie=cookie) as after:
         seen = after.messages[reply]["text"]
         assert len(seen) >= 30
         await after.end(reply)
@@ -85,8 +73,7 @@ async def test_reply_goes_on_when_every_tab_is_closed(
     cookie = session(server.url)
     async with visit(cookie=cookie) as alice:
         reply = await alice.post("alone")
-        path = f"/ws/chat/{alice.conversation}/"
-    async with visit(path, cookie=cookie) as alice:
+    async with visit(alice.own_path, cookie=cookie) as alice:
         if alice.messages[reply]["status"] != "complete":
             await alice.end(reply)
         assert alice.texts[reply] == "Typed to nobody."
@@ -99,11 +86,10 @@ async def test_killed_server_goes_on_at_the_exact_character(own_server: Server) 
     async with Client(own_server.url, origin=origin, cookie=cookie) as alice:
         reply = await alice.post("count")
         await alice.until(lambda frame: frame.get("at") == 100)
-        path = f"/ws/chat/{alice.conversation}/"
         own_server.kill()
         await alice.closed()
     own_server.start()
-    async with Client(own_server.url, path, origin=origin, cookie=cookie) as alice:
+    async with Client(own_server.url, alice.own_path, origin=origin, cookie=cookie) as alice:
         assert alice.messages[reply]["status"] == "streaming"
         saved = alice.messages[reply]["text"]
         assert (await alice.end(reply))["status"] == "complete"

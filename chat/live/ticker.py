@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from chat.live.per_loop import PerLoop
 
 BURST = 0.1  # seconds; text goes out at most so often
-LONGEST = 0.3  # seconds between two steps
 MOMENT = 0.01  # seconds
 
 logger = logging.getLogger(__name__)
@@ -19,48 +19,54 @@ Step = Callable[[float], Awaitable[None]]
 class Ticker:
     """Awaits each step every so many seconds, with the time on its clock in seconds.
 
-    Time is cut into moments, and steps of the same moment run together: one turn of the loop and
-    one wake-up serve many replies. The task lives only while there are steps.
+    Time is counted in moments, and steps of the same moment run together: one turn of the loop
+    and one wake-up serve many replies. The task lives only while there are steps.
     """
 
     def __init__(self) -> None:
-        self._moments: list[dict[Step, int]] = [{} for _ in range(round(LONGEST / MOMENT) + 1)]
-        self._now = 0
+        self._every: dict[Step, int] = {}
+        self._due: defaultdict[int, list[Step]] = defaultdict(list)  # by moment
+        self._reached = 0
         self._task: asyncio.Task[None] | None = None
 
     def add(self, step: Step, every: float = BURST) -> None:
-        """Call `step` from the next moment on, `every` so many seconds (up to LONGEST)."""
-        self._put(step, 1, round(every / MOMENT))
+        """Call `step` from the next moment on, `every` so many seconds. Twice is once."""
         if self._task is None:
+            self._reached = _moment()
             self._task = asyncio.create_task(self._run(), name="ticker")
+        if step not in self._every:
+            self._due[self._reached + 1].append(step)
+        self._every[step] = round(every / MOMENT)
 
     def remove(self, step: Step) -> None:
-        for moment in self._moments:
-            moment.pop(step, None)
-
-    def _put(self, step: Step, wait: int, every: int) -> None:
-        self._moments[(self._now + wait) % len(self._moments)][step] = every
+        self._every.pop(step, None)
 
     async def _run(self) -> None:
-        due = time.monotonic()
-        while any(self._moments):
-            # A moment that came late is not made up for: what is due is decided by the clock.
-            due = max(due + MOMENT, time.monotonic())
-            await asyncio.sleep(due - time.monotonic())
-            self._now = (self._now + 1) % len(self._moments)
-            steps, self._moments[self._now] = self._moments[self._now], {}
-            for step, every in steps.items():
-                self._put(step, every, every)
-            for step in steps:
-                await self._take(step)
+        while self._every:
+            await asyncio.sleep((self._reached + 1) * MOMENT - time.monotonic())
+            until = _moment()
+            while self._reached < until:
+                self._reached += 1
+                for step in self._due.pop(self._reached, ()):
+                    await self._take(step, self._reached)
+        self._due.clear()
         self._task = None
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Step, moment: int) -> None:
+        if step not in self._every:
+            return  # removed meanwhile
         try:
             await step(time.monotonic())
         except Exception:  # one reply's defect must not silence all others
             logger.exception("a step failed and is not taken again")
             self.remove(step)
+        if every := self._every.get(step):
+            # The beat holds, however long a step took; one that takes longer still skips beats.
+            self._due[max(moment + every, _moment() + 1)].append(step)
+
+
+def _moment() -> int:
+    return int(time.monotonic() / MOMENT)
 
 
 ticker = PerLoop(Ticker)

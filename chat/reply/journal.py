@@ -21,11 +21,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from chat.live.per_loop import PerLoop
-from chat.models import FAILED, LIVE, STREAMING, Message
+from chat.models import LIVE, STREAMING, Message
 
 SAVE_EVERY = 1.0  # seconds
-PATIENCE = 60.0  # seconds for which the end of a reply is tried to be saved until it has failed
-NOT_SAVED = ("not_saved", "The reply could not be saved.")
 
 PROCESS = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid4().hex[:12]}"  # who holds our leases
 
@@ -55,8 +53,7 @@ class Journal:
     async def end(self, status: str, text: str, error: tuple[str, str] = ("", "")) -> bool:
         """Save the end of the reply; False if it was not ours any more and nothing was saved.
 
-        Goes on trying for PATIENCE seconds; then the end is FAILED, and is still saved as that
-        as soon as the database takes it.
+        Waits for as long as the database does not take it.
         """
         message = self.message
         message.status, message.text, message.ended = status, text, timezone.now()
@@ -64,12 +61,7 @@ class Journal:
         self.saved = asyncio.get_running_loop().create_future()
         self.ending = True
         keeper().wake()
-        try:
-            return await asyncio.wait_for(asyncio.shield(self.saved), PATIENCE)
-        except TimeoutError:
-            message.status = FAILED
-            message.error_code, message.error_detail = NOT_SAVED
-            return True
+        return await self.saved
 
 
 class Keeper:

@@ -4,7 +4,6 @@ import math
 from collections import deque
 from collections.abc import Iterable
 
-
 SHORTEST, LONGEST = 0.1, 0.13  # seconds between two bursts
 FULL = 4  # characters that make a burst worth its system call
 

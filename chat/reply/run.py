@@ -7,7 +7,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from copy import copy
 
+from chat import protocol
 from chat.characters import Splitter, boundary
 from chat.database import in_database
 from chat.live.hub import hub
@@ -19,6 +21,8 @@ from chat.reply.pace import Pace
 
 logger = logging.getLogger(__name__)
 
+SAVE_PATIENCE = 60.0  # seconds until viewers are told that a reply could not be saved
+NOT_SAVED = ("not_saved", "The reply could not be saved.")
 FAILURE = ("internal", "Something went wrong while this reply was written.")
 
 
@@ -45,8 +49,12 @@ class Run:
         length = len(self._live.text)
         self._stopped_at = boundary(self._live.text, length if at is None else min(at, length))
         self._typing.cancel()
-        await asyncio.shield(self._writing)
+        await self.finished()
         return True
+
+    async def finished(self) -> None:
+        """Wait until the reply has ended, and its end is saved."""
+        await asyncio.shield(self._writing)
 
     def _on_lost(self) -> None:
         """Somebody else ended the reply, or took it over; the database says which."""
@@ -84,10 +92,23 @@ class Run:
 
     async def _end(self) -> None:
         text = self._live.text[: self._stopped_at]
-        if await self._journal.end(self._status(), text, self._error()):
-            await self._hub.finish(self._live, text)
-        else:
+        saving = asyncio.create_task(self._journal.end(self._status(), text, self._error()))
+        in_time, _ = await asyncio.wait({saving}, timeout=SAVE_PATIENCE)
+        if not in_time:
+            await self._say_not_saved(text)
+        if not await saving:
             await self._give_up()
+        elif in_time:
+            await self._hub.finish(self._live, text)
+        else:  # saved after all
+            frame = protocol.frame("message.changed", message=self.message.as_frame())
+            await self._hub.publish(self.message.conversation_id, frame)
+
+    async def _say_not_saved(self, text: str) -> None:
+        failed = copy(self.message)
+        failed.status, (failed.error_code, failed.error_detail) = FAILED, NOT_SAVED
+        self._live.message = failed
+        await self._hub.finish(self._live, text)
 
     def _status(self) -> str:
         if self._stopped_at is not None:

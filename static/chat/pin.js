@@ -1,0 +1,96 @@
+const CLOSE = 2;
+const NEAR_TOP = 400;
+
+/**
+ * Keeps the newest in view, until the reader scrolls up; then it leaves them in peace and shows the
+ * way back. Only the reader's own movements let go, never the growth of the text.
+ */
+export class Pin {
+  #scroller;
+  #content;
+  #jump;
+  #onNearTop;
+  #pinned = true;
+  #last = 0;
+  #observer = new ResizeObserver(() => this.#settle());
+  #listening = null;
+  #touchY = 0;
+
+  constructor(scroller, content, jump, { onNearTop = () => {} } = {}) {
+    this.#scroller = scroller;
+    this.#content = content;
+    this.#jump = jump;
+    this.#onNearTop = onNearTop;
+  }
+
+  start() {
+    this.#listening = new AbortController();
+    const options = { signal: this.#listening.signal, passive: true };
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
+    this.#scroller.addEventListener("wheel", ({ deltaY }) => this.#moved(deltaY), options);
+    this.#scroller.addEventListener("touchstart", (event) => this.#touched(event), options);
+    this.#scroller.addEventListener("touchmove", (event) => this.#moved(this.#touched(event)), options);
+    this.#jump.addEventListener("click", () => this.toNewest(), options);
+    this.#observer.observe(this.#scroller);
+    this.#observer.observe(this.#content);
+  }
+
+  stop() {
+    this.#listening?.abort();
+    this.#observer.disconnect();
+  }
+
+  toNewest() {
+    this.#hold(true);
+    this.#settle();
+  }
+
+  /** Changes what is above without moving what is being read. */
+  steady(anchor, change) {
+    const scroller = this.#scroller;
+    scroller.style.overflowAnchor = "none"; // or the browser would make up for it a second time
+    const before = anchor?.getBoundingClientRect().top ?? 0;
+    change();
+    if (anchor) scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+    this.#last = scroller.scrollTop;
+    requestAnimationFrame(() => (scroller.style.overflowAnchor = ""));
+  }
+
+  #settle() {
+    if (this.#pinned) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#last = this.#scroller.scrollTop;
+    this.#lookUp();
+  }
+
+  #scrolled() {
+    const { scrollTop } = this.#scroller;
+    if (scrollTop < this.#last - 0.5 && this.#below > CLOSE) this.#hold(false);
+    else if (scrollTop > this.#last && this.#below <= CLOSE) this.#hold(true);
+    this.#last = scrollTop;
+    this.#lookUp();
+  }
+
+  #moved(deltaY) {
+    if (deltaY < 0 && this.#scroller.scrollTop > 0) this.#hold(false);
+  }
+
+  #touched({ touches }) {
+    const delta = this.#touchY - touches[0].clientY;
+    this.#touchY = touches[0].clientY;
+    return delta;
+  }
+
+  #lookUp() {
+    if (this.#scroller.scrollTop < NEAR_TOP) this.#onNearTop();
+  }
+
+  #hold(pinned) {
+    this.#pinned = pinned;
+    this.#jump.hidden = pinned;
+  }
+
+  get #below() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+}

@@ -1,0 +1,36 @@
+/** The browser's storage, which may be full, forbidden or absent: then things are simply not kept. */
+export class Store {
+  #area;
+
+  constructor(area = storage()) {
+    this.#area = area;
+  }
+
+  read(name) {
+    return attempt(() => JSON.parse(this.#area.getItem(name))) ?? null;
+  }
+
+  write(name, value) {
+    attempt(() => this.#area.setItem(name, JSON.stringify(value)));
+  }
+
+  remove(name) {
+    attempt(() => this.#area.removeItem(name));
+  }
+
+  names(prefix) {
+    return (attempt(() => Object.keys(this.#area)) ?? []).filter((name) => name.startsWith(prefix));
+  }
+}
+
+function storage() {
+  return attempt(() => localStorage);
+}
+
+function attempt(action) {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+}

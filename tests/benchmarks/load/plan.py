@@ -1,0 +1,23 @@
+"""What the load generator is told to do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    scenario: str
+    count: int
+    pid: int
+    """The server's process: its time is read at the very moments the window opens and shuts."""
+    url: str
+    identity: dict[str, str]
+    """Request headers; the connections take turns with them."""
+    text: str
+    speed: float
+    ack_every: int
+    """Code points between two acknowledgements; 0 for servers that know none."""
+    spread: float
+    """Seconds over which the replies are started, so that their phases differ."""
+    warm_up: float
+    seconds: float
+    grace: float

@@ -1,0 +1,34 @@
+"""The measuring window: what the server and this process used between two moments."""
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from ..accounting import cpu_seconds, machine_busy_seconds
+
+
+@dataclass(frozen=True)
+class Moment:
+    clock: float
+    server: float
+    generator: float
+    machine: float
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        return cls(time.monotonic(), cpu_seconds(pid), time.process_time(), machine_busy_seconds())
+
+
+def used_between(start: Moment, end: Moment) -> dict[str, float]:
+    """Shares are of one processor; `elsewhere` is everybody else on this machine."""
+    seconds = end.clock - start.clock
+    server = end.server - start.server
+    generator = end.generator - start.generator
+    elsewhere = max(0.0, end.machine - start.machine - server - generator)
+    return {
+        "seconds": round(seconds, 3),
+        "server_cpu_seconds": round(server, 2),
+        "server_cpu_share": round(server / seconds, 3),
+        "generator_cpu_share": round(generator / seconds, 3),
+        "elsewhere_cpu_share": round(elsewhere / seconds, 3),
+    }

@@ -1,0 +1,54 @@
+"""How large a run is. The defaults are the sizes the targets are stated for."""
+
+import argparse
+from dataclasses import dataclass
+
+from .competitors import COMPETITORS
+
+
+@dataclass(frozen=True)
+class Options:
+    conversations: int
+    viewers: int
+    idle: int
+    seconds: float
+    speed: float
+    grace: float
+    ack_every: int
+    servers: list[str]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("--conversations", type=count, default=500, help="private conversations, a reply each")
+    option("--viewers", type=count, default=2000, help="viewers of the one watched conversation")
+    option("--idle", type=count, default=500, help="connections over which memory is measured")
+    option("--seconds", type=positive, default=20.0, help="length of the measuring window")
+    option("--speed", type=positive, default=30.0, help="characters a second of every reply")
+    option("--grace", type=positive, default=10.0,
+           help="seconds after its due time at which a character is given up")  # fmt: skip
+    option(
+        "--ack-every", type=int, choices=range(1, 513), metavar="N", default=256,
+        help="code points between two acknowledgements of a viewer of the product, at most 512",
+    )  # fmt: skip
+    option(
+        "--servers",
+        nargs="+",
+        choices=COMPETITORS,
+        default=list(COMPETITORS),
+        help="whom to measure",
+    )
+
+
+def count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return number
