@@ -1,0 +1,35 @@
+# Makes the environment that tests and checks run in, and enters it. Sourced by tests/run, .ci/run.
+# Installs what the machine lacks: as root with apt-get, Python packages into tests/.environment.
+
+environment=tests/.environment
+
+install_packages() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "tests need $*: please install them" >&2
+        exit 1
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
+    [ -n "$name" ] && CHROMIUM=$(command -v "$name") && break
+done
+if [ -z "${CHROMIUM:-}" ]; then
+    install_packages chromium fonts-noto-core fonts-noto-color-emoji
+    CHROMIUM=$(command -v chromium)
+fi
+
+# Made anew when what it is made of changes, or when it was cut off half-way.
+wanted=$(cat requirements.txt tests/requirements.txt | sha256sum)
+if [ "$(cat $environment/made-of 2>/dev/null)" != "$wanted" ]; then
+    rm -rf $environment
+    python3 -m venv $environment
+    $environment/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    echo "$wanted" >$environment/made-of
+fi
+. $environment/bin/activate
+
+export CHROMIUM
+export SECRET_KEY="a key for tests, used nowhere else, and long enough not to be warned of"
