@@ -7,24 +7,18 @@ All raise Refused, with a message for people, where they may not or cannot.
 import logging
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
-from django.utils import timezone
-from django.utils.formats import date_format
 
-from chat import limits, protocol
-from chat.assistants import scripted, template
-from chat.assistants.scripted import Occasion, Verdict
+from chat import answers, limits, protocol
 from chat.characters import boundary
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.models import WAITING, Assistant, Conversation, Message, ScriptedReply
+from chat.models import Conversation, Message
 from chat.people import Person
 from chat.protocol import Refused
 from chat.reply import run
-from chat.reply.journal import PROCESS
 
 PAGE = 50  # messages in a snapshot
 
@@ -88,15 +82,9 @@ async def stop(conversation: Conversation, reply: int, at: int | None) -> None:
 
 async def remind(conversation: uuid.UUID, rule: int) -> None:
     """Write the interval reply `rule` again; once, however many processes ask for it."""
-    reply = await in_database(_remind, conversation, rule)
+    reply = await in_database(answers.to_waiting, conversation, rule)
     if reply is not None:
         await _write(reply)
-
-
-def try_out(occasion: Occasion, name: str) -> tuple[list[Verdict], ScriptedReply | None, str]:
-    """Return a verdict on every scripted reply, the one chosen, and its text for `name`."""
-    verdicts, chosen = _judge(occasion)
-    return verdicts, chosen, _render(chosen, occasion.message, name) if chosen else ""
 
 
 def page(conversation: Conversation, before: int | None = None) -> tuple[list[Message], bool]:
@@ -147,10 +135,10 @@ async def _or_unavailable(function: Callable[..., R], *args: Any, **whose: Any) 
 
 
 def _start(person: Person) -> tuple[Conversation, Message | None]:
+    limits.count_message(person)  # an opening counts as one: it too fills the database
     with transaction.atomic():
         conversation = Conversation.objects.create(owner_id=person.id)
-        _, chosen = _judge(Occasion(scripted.GREETING, _returning(person), timezone.now()))
-        return conversation, _open_reply(conversation, chosen, person.name) if chosen else None
+        return conversation, answers.to_opening(conversation, person)
 
 
 def _post(
@@ -178,64 +166,9 @@ def _posted(person: Person, conversation: Conversation, key: str) -> Message | N
 def _post_new(
     person: Person, conversation: Conversation, text: str, key: str, assistant: str | None
 ) -> tuple[Message, Message | None]:
-    _, chosen = _judge(Occasion(scripted.MESSAGE, _returning(person), timezone.now(), text))
     message = conversation.messages.create(person=person.user(), text=text, key=key)
     Conversation.objects.filter(pk=conversation.pk).update(used=message.created)
-    if chosen is None:
-        return message, None
-    return message, _open_reply(
-        conversation, chosen, person.name, reply_to=message, assistant=_assistant(assistant)
-    )
-
-
-def _returning(person: Person) -> bool:
-    return Message.objects.filter(person=person.id).exists()
-
-
-def _judge(occasion: Occasion) -> tuple[list[Verdict], ScriptedReply | None]:
-    replies = {reply.pk: reply for reply in ScriptedReply.objects.in_order()}
-    verdicts = scripted.judge((reply.rule for reply in replies.values()), occasion)
-    chosen = next((verdict.rule.id for verdict in verdicts if verdict.matches), None)
-    return verdicts, replies.get(chosen)  # type: ignore[arg-type]  # None is in no dictionary
-
-
-def _assistant(slug: str | None) -> Assistant:
-    assistants = Assistant.objects.filter(on=True)
-    found = assistants.filter(slug=slug) if slug else assistants.order_by("-default", "pk")
-    if (assistant := found.first()) is None:
-        raise Refused("not_found", "There is no such assistant.")
-    return assistant
-
-
-def _open_reply(
-    conversation: Conversation,
-    chosen: ScriptedReply,
-    name: str,
-    reply_to: Message | None = None,
-    assistant: Assistant | None = None,
-    key: str | None = None,
-) -> Message:
-    return conversation.messages.create(
-        assistant=assistant or _assistant(None),
-        reply_to=reply_to,
-        key=key,
-        status=WAITING,
-        scripted_reply=chosen,
-        script=_render(chosen, reply_to.text if reply_to else "", name),
-        speed=chosen.speed,
-        lease=PROCESS,
-    )
-
-
-def _render(reply: ScriptedReply, message: str, name: str) -> str:
-    now = timezone.localtime()
-    values = {
-        "message": message,
-        "name": name,
-        "date": date_format(now, "DATE_FORMAT"),
-        "time": date_format(now, "TIME_FORMAT"),
-    }
-    return template.render(reply.text, values)
+    return message, answers.to_message(message, person, assistant)
 
 
 def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> Message:
@@ -250,25 +183,3 @@ def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> M
 
 def _ended(reply: int) -> Refused:
     return Refused("conflict", "This reply has ended already.", reply=reply)
-
-
-def _remind(conversation: uuid.UUID, rule: int) -> Message | None:
-    """Open the interval reply, unless it does not apply, or another process was quicker."""
-    found = Conversation.objects.filter(pk=conversation).first()
-    chosen = ScriptedReply.objects.filter(pk=rule, trigger=scripted.INTERVAL).first()
-    if found is None or chosen is None or chosen.every is None:
-        return None
-    person = Person.visitor(found.owner_id)
-    occasion = Occasion(scripted.INTERVAL, _returning(person), timezone.now())
-    if not scripted.judge([chosen.rule], occasion)[0].matches:
-        return None
-    before = found.messages.filter(scripted_reply=chosen)
-    recently = timezone.now() - timedelta(seconds=chosen.every / 2)
-    if before.filter(created__gt=recently).exists():
-        return None
-    try:
-        with transaction.atomic():
-            key = f"every:{chosen.pk}:{before.count()}"
-            return _open_reply(found, chosen, person.name, key=key)
-    except IntegrityError:
-        return None

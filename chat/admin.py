@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from chat import actions
+from chat import answers
 from chat.assistants import scripted
 from chat.assistants.scripted import Occasion
 from chat.models import ApiKey, Assistant, Conversation, Message, ScriptedReply, User
@@ -93,7 +93,7 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         form = TryForm(request.GET if "trigger" in request.GET else None)
         context = {**self.admin_site.each_context(request), "title": "Try it", "form": form}
         if form.is_valid():
-            tried = actions.try_out(form.occasion(), form.cleaned_data["name"])
+            tried = answers.try_out(form.occasion(), form.cleaned_data["name"])
             context |= zip(("verdicts", "chosen", "text"), tried, strict=True)
         return TemplateResponse(request, "admin/try_reply.html", context)
 

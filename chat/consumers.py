@@ -88,11 +88,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         person = await in_database(at_socket, self.scope["headers"])
         if person is None:
             raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
-        limits.check_connections(person, hub().connections(person.id))
         self._person = person
         self._conversation, greeting = await self._open(person)
-        self._viewer = Viewer(person.id, self._conversation.pk, self.base_send, self.close)
         self.scope = {}  # headers and the like; nobody asks for them any more
+        limits.check_connections(person, hub().connections(person.id))
+        self._viewer = Viewer(person.id, self._conversation.pk, self.base_send, self.close)
         hub().watch(self._viewer)
         messages, has_earlier, assistants = await in_database(self._snapshot)
         snapshot = [message.as_frame(for_person=person.id) for message in messages]

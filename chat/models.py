@@ -1,6 +1,7 @@
 """What is kept: people, conversations, messages, and what staff manage."""
 
 import hashlib
+import math
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -170,6 +171,9 @@ class ScriptedReply(models.Model):
             errors["text"] = str(error)
         if not self.text.strip() or "\0" in self.text:
             errors["text"] = "The text must not be blank, or contain a NUL character."
+        for field in ("speed", "every"):
+            if not math.isfinite(getattr(self, field) or 0):
+                errors[field] = "Give a number."
         if self.trigger == scripted.KEYWORD and not any(map(scripted.words, self.keyword_list)):
             errors["keywords"] = "Give at least one keyword (a word, not only signs)."
         if self.trigger == scripted.INTERVAL and not self.every:
