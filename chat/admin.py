@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,6 +22,10 @@ from chat.protocol import LONGEST_MESSAGE
 
 admin.site.site_header = admin.site.site_title = "Streaming Chat"
 admin.site.index_title = "What the chat says, and who says it"
+
+
+def shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -67,7 +72,7 @@ class TryForm(forms.Form):
 
 @admin.register(ScriptedReply)
 class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("name", "on", "trigger", "audience", "priority", "speed", "beginning")
+    list_display = ("name", "beginning", "trigger", "audience", "priority", "on")
     list_editable = ("on", "priority")
     list_filter = ("on", "trigger", "audience")
     search_fields = ("name", "text", "keywords")
@@ -78,9 +83,14 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ("From and until", {"fields": ("starts", "ends"), "classes": ("collapse",)}),
     )
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "keywords":
+            kwargs["widget"] = forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     @admin.display(description="text")
     def beginning(self, reply: ScriptedReply) -> str:
-        return reply.text if len(reply.text) <= 60 else f"{reply.text[:59]}…"
+        return shortened(reply.text, 120)
 
     def get_urls(self) -> list[URLPattern]:
         try_it = path("try/", self.admin_site.admin_view(self.try_it), name="try_reply")
@@ -137,7 +147,6 @@ class MessageAdmin(ReadOnly):
     list_filter = ("status", "created")
     list_select_related = ("person", "assistant")
     search_fields = ("text",)
-    ordering = ("-pk",)
     fields = (
         "conversation",
         "author",
@@ -150,9 +159,13 @@ class MessageAdmin(ReadOnly):
         "reply_to",
     )
 
+    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
+        # One conversation is read from its beginning, all of them from the newest.
+        return ["pk"] if "conversation__id__exact" in request.GET else ["-pk"]
+
     @admin.display(description="text")
     def beginning(self, message: Message) -> str:
-        return message.text if len(message.text) <= 120 else f"{message.text[:119]}…"
+        return shortened(message.text, 300)
 
     @admin.display(description="to first character")
     def to_first_character(self, message: Message) -> str:

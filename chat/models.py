@@ -54,6 +54,9 @@ class ApiKey(models.Model):
     created = models.DateTimeField(default=timezone.now, editable=False)
     last_used = models.DateTimeField(null=True, editable=False)
 
+    class Meta:
+        verbose_name = "API key"
+
     def __str__(self) -> str:
         return self.name or f"key {self.pk}"
 
@@ -113,12 +116,12 @@ class ScriptedReply(models.Model):
         GREETING = scripted.GREETING, "a conversation opens"
         MESSAGE = scripted.MESSAGE, "any message"
         KEYWORD = scripted.KEYWORD, "a message with a keyword"
-        INTERVAL = scripted.INTERVAL, "again and again, while someone is there"
+        INTERVAL = scripted.INTERVAL, "somebody stays: again and again"
 
     class Audience(models.TextChoices):
         ANYONE = scripted.ANYONE, "anyone"
-        NEW = scripted.NEW, "someone new (who never wrote before)"
-        RETURNING = scripted.RETURNING, "someone who was here (wrote) before"
+        NEW = scripted.NEW, "someone new"
+        RETURNING = scripted.RETURNING, "someone who was here before"
 
     name = models.CharField(max_length=80, unique=True)
     on = models.BooleanField(default=True)
@@ -136,7 +139,12 @@ class ScriptedReply(models.Model):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(86_400)],
     )
-    audience = models.CharField(max_length=16, choices=Audience.choices, default=Audience.ANYONE)
+    audience = models.CharField(
+        max_length=16,
+        choices=Audience.choices,
+        default=Audience.ANYONE,
+        help_text="New is who never wrote before, in any conversation.",
+    )
     priority = models.IntegerField(
         default=0,
         validators=[MinValueValidator(-1_000_000), MaxValueValidator(1_000_000)],
