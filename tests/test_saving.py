@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import sqlite3
 import threading
 import uuid
@@ -20,7 +21,7 @@ from chat.live.hub import Viewer, hub
 from chat.models import COMPLETE, FAILED, STOPPED, STREAMING, Assistant, Conversation, Message, User
 from chat.reply import run
 from chat.reply.journal import PROCESS, keeper
-from tests.client import session
+from tests.client import Client, session
 from tests.conftest import Visit
 from tests.server import Server
 
@@ -179,3 +180,33 @@ async def test_what_cannot_be_saved_has_failed_until_it_is(
         changed = await frames.until(lambda frame: frame["type"] == "message.changed")
     assert (changed["message"]["status"], changed["message"]["text"]) == (COMPLETE, TEXT)
     assert (await Message.objects.aget(pk=reply.pk)).status == COMPLETE
+
+
+@contextmanager
+def full_disk(server: Server) -> Iterator[None]:
+    """Let no file of the server grow past what a log needs, as on a disk that is full."""
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (16 * 1024, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+
+
+async def test_full_disk_loses_nothing(own_server: Server) -> None:
+    own_server.manage("reply", "answer", "--text", TEXT * 2, "--speed", "40")
+    url = own_server.url
+    cookie = session(url)
+    async with Client(url, origin=url, cookie=cookie) as alice:
+        reply = await alice.post("hello")
+        await alice.until(lambda frame: frame.get("reply") == reply and frame.get("at") == 5)
+        with full_disk(own_server):
+            await asyncio.to_thread(wait_for_log, own_server, "replies cannot be saved")
+            await alice.send("message.send", text="and now?", key="kept")
+            refused = await alice.until(lambda frame: frame["type"] == "error")
+            assert refused
+            assert (refused["code"], refused["key"]) == ("unavailable", "kept")
+            await alice.until(lambda frame: frame.get("at") == len(TEXT) * 2 - 1)
+        assert (await alice.end(reply))["status"] == "complete"
+    async with Client(url, alice.own_path, origin=url, cookie=cookie) as alice:
+        assert alice.texts[reply] == TEXT * 2
+        await alice.end(await alice.post("and now?", key="kept"))
