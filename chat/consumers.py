@@ -89,9 +89,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         if person is None:
             raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
         self._person = person
-        self._conversation, greeting = await self._open(person)
-        self.scope = {}  # headers and the like; nobody asks for them any more
         limits.check_connections(person, hub().connections(person.id))
+        self._conversation, greeting = await self._open(person)
+        limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
+        self.scope = {}  # headers and the like; nobody asks for them any more
         self._viewer = Viewer(person.id, self._conversation.pk, self.base_send, self.close)
         hub().watch(self._viewer)
         messages, has_earlier, assistants = await in_database(self._snapshot)

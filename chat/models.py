@@ -1,16 +1,17 @@
 """What is kept: people, conversations, messages, and what staff manage."""
 
 import hashlib
-import math
 import secrets
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
+from math import isfinite
 from typing import Any, ClassVar, Self
 
+import regex
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -22,6 +23,8 @@ from chat.assistants import scripted, template
 COMPLETE, WAITING, STREAMING = "complete", "waiting", "streaming"
 STOPPED, FAILED, INTERRUPTED = "stopped", "failed", "interrupted"
 LIVE = (WAITING, STREAMING)
+
+SLOWEST = 0.1  # characters a second
 
 
 class PeopleManager(UserManager["User"]):
@@ -48,7 +51,12 @@ class User(AbstractUser):
 class ApiKey(models.Model):
     """Lets a program act as an account. Only a digest of the key is stored."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    user = models.ForeignKey(
+        User,
+        on_delete=models.CASCADE,
+        related_name="api_keys",
+        limit_choices_to={"is_guest": False},
+    )
     name = models.CharField(max_length=80, blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -104,6 +112,10 @@ class Assistant(models.Model):
 
 
 class ScriptedReplies(models.QuerySet["ScriptedReply"]):
+    def get_by_natural_key(self, name: str) -> "ScriptedReply":
+        """So that `loaddata` updates the reply of that name, if there is one."""
+        return self.get(name=name)
+
     def in_order(self) -> Self:
         """The order in which they are tried."""
         return self.order_by("-priority", "pk")
@@ -131,6 +143,7 @@ class ScriptedReply(models.Model):
     keywords = models.TextField(
         blank=True,
         max_length=2000,
+        validators=[MaxLengthValidator(2000)],
         help_text="Separated by commas. Each matches as a whole word (or words), in any case.",
     )
     every = models.FloatField(
@@ -152,6 +165,7 @@ class ScriptedReply(models.Model):
     )
     text = models.TextField(
         max_length=100_000,
+        validators=[MaxLengthValidator(100_000)],
         help_text="Variables: {name}, {message}, {date}, {time}. Write {{ and }} for braces.",
     )
     speed = models.FloatField(
@@ -171,25 +185,40 @@ class ScriptedReply(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def natural_key(self) -> tuple[str]:
+        return (self.name,)
+
     def clean(self) -> None:
-        errors: dict[str, str] = {}
+        if faults := {**self._faults_of_text(), **self._faults_of_numbers(), **self._faults()}:
+            raise ValidationError(faults)
+
+    def _faults_of_text(self) -> dict[str, str]:
+        if not self.text.strip():
+            return {"text": "The text must not be blank."}
+        if control := regex.search(r"[\p{Cc}\p{Cs}--[\t\n\r]]", self.text, regex.V1):
+            return {"text": f"The text must not contain U+{ord(control[0]):04X}."}
         try:
             template.check(self.text)
         except template.TemplateError as error:
-            errors["text"] = str(error)
-        if not self.text.strip() or "\0" in self.text:
-            errors["text"] = "The text must not be blank, or contain a NUL character."
-        for field in ("speed", "every"):
-            if not math.isfinite(getattr(self, field) or 0):
-                errors[field] = "Give a number."
+            return {"text": str(error)}
+        return {}
+
+    def _faults_of_numbers(self) -> dict[str, str]:
+        numbers = {"speed": self.speed, "every": self.every}
+        endless = {name: "Give a number." for name, it in numbers.items() if not isfinite(it or 0)}
+        if 0 < (self.speed or 0) < SLOWEST:
+            return {"speed": f"Give 0, or at least {SLOWEST}: slower, it would never end."}
+        return endless
+
+    def _faults(self) -> dict[str, str]:
+        faults = {}
         if self.trigger == scripted.KEYWORD and not any(map(scripted.words, self.keyword_list)):
-            errors["keywords"] = "Give at least one keyword (a word, not only signs)."
+            faults["keywords"] = "Give at least one keyword (a word, not only signs)."
         if self.trigger == scripted.INTERVAL and not self.every:
-            errors["every"] = "Say after how many seconds it comes again."
+            faults["every"] = "Say after how many seconds it comes again."
         if self.starts and self.ends and self.ends <= self.starts:
-            errors["ends"] = "The end must come after the beginning."
-        if errors:
-            raise ValidationError(errors)
+            faults["ends"] = "The end must come after the beginning."
+        return faults
 
     @property
     def keyword_list(self) -> tuple[str, ...]:

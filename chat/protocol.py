@@ -15,7 +15,7 @@ WINDOW = 2048  # code points the server may run ahead of a viewer's last ack
 ACK_PATIENCE = 30.0  # seconds a full window may stay without an ack
 BAD_FRAMES_IN_A_ROW = 20
 LARGEST_FRAME = 64 * 1024  # bytes a client may send in one frame
-LARGEST_SNAPSHOT = 512 * 1024  # bytes of messages in one frame out; Daphne refuses 1 MiB
+LARGEST_SNAPSHOT = 384 * 1024  # bytes of texts in one frame, before quoting; Daphne takes 1 MiB
 LONGEST_MESSAGE = 32_000  # code points of a person's message
 LONGEST_KEY = 64
 

@@ -4,6 +4,7 @@ A value that cannot be parsed stops the start with one line that names the varia
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-COMMAND = sys.argv[1] if Path(sys.argv[0]).name == "manage.py" and len(sys.argv) > 1 else ""
+COMMAND = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else ""
 
 
 def refuse(name: str, mend: str) -> NoReturn:
@@ -27,30 +28,41 @@ def flag(name: str, default: bool) -> bool:
 
 
 def listing(name: str, default: str = "") -> list[str]:
-    return [entry.strip() for entry in os.environ.get(name, default).split(",") if entry.strip()]
+    entries = (os.environ.get(name) or default).split(",")
+    return [entry.strip() for entry in entries if entry.strip()]
+
+
+def address(url: str, *schemes: str) -> str:
+    """Return what follows the scheme of `url` up to the path; empty if it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # is only read, and refused, when asked for
+    except ValueError:
+        return ""
+    return parts.netloc or parts.path if parts.scheme in schemes else ""
 
 
 def hosts(name: str, default: str) -> list[str]:
     entries = listing(name, default)
     for entry in entries:
-        if "/" in entry or " " in entry:
-            refuse(name, f"{entry!r} is not a host name; write it without scheme and path")
+        if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9a-fA-F:.]+\]", entry):
+            refuse(name, f"{entry!r} is not a host name; write it without scheme, port and path")
     return entries
 
 
 def origins(name: str) -> list[str]:
     entries = listing(name)
     for entry in entries:
-        parts = urlsplit(entry)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
+        host = address(entry, "http", "https")
+        if not host or entry.partition("://")[2] != host or " " in host:
             refuse(name, f"{entry!r} is not an origin; write it like https://chat.example.org")
     return entries
 
 
 def number(name: str, default: int) -> int:
     value = os.environ.get(name, "")
-    if value and not (value.isascii() and value.isdecimal()):
-        refuse(name, f"{value!r} is not a whole number")
+    if not re.fullmatch("[0-9]{0,9}", value):
+        refuse(name, f"{value[:20]!r} is not a whole number of at most nine digits")
     return int(value) if value else default
 
 
@@ -74,6 +86,8 @@ def database() -> dict[str, Any]:
         config: dict[str, Any] = dict(dj_database_url.parse(url))
     except Exception as error:  # the library raises whatever urllib and int() raise
         refuse("DATABASE_URL", f"cannot be read ({error}); write sqlite:///path or postgres://…")
+    if not config["NAME"]:
+        refuse("DATABASE_URL", "names no database; write sqlite:///path or postgres://host/name")
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # WAL lets readers go on while one writes; IMMEDIATE makes a second writer wait its turn
         # instead of failing in the middle (https://docs.djangoproject.com/en/5.2/ref/databases/).
@@ -84,7 +98,7 @@ def database() -> dict[str, Any]:
         }
         config["TEST"] = {"NAME": f"{config['NAME']}.test"}
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": True}
+        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"timeout": 3}}
     else:
         refuse("DATABASE_URL", "only sqlite:// and postgres:// are supported")
     return config
@@ -93,7 +107,7 @@ def database() -> dict[str, Any]:
 def redis_urls() -> list[str]:
     urls = listing("REDIS_URL")
     for url in urls:
-        if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        if not address(url, "redis", "rediss", "unix"):
             refuse("REDIS_URL", f"{url!r} is not a Redis address; write redis://host:6379/0")
     return urls
 

@@ -19,7 +19,7 @@ def session(url: str) -> str:
     """Visit the page as a new visitor; return the session cookie."""
     with urllib.request.urlopen(f"{url}/") as page:
         cookies = page.headers.get_all("Set-Cookie")
-    return next(c.split(";")[0] for c in cookies if c.startswith("sessionid="))
+    return next(str(c).split(";")[0] for c in cookies if c.startswith("sessionid="))
 
 
 class Client:

@@ -16,7 +16,7 @@ ANYONE, NEW, RETURNING = "anyone", "new", "returning"
 
 # Scripts that put no blanks between words: there each letter counts as a word of its own, so that
 # a keyword of several is found wherever they stand side by side.
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー"
 _WORD = regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+", regex.V1)
 
 
@@ -69,7 +69,8 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return regex.sub(r"\p{Cf}", "", folded)  # soft hyphens and the like stand inside words
 
 
 def _verdict(rule: Rule, occasion: Occasion, written: tuple[str, ...]) -> Verdict:

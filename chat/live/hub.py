@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from chat import protocol
 from chat.characters import split
 from chat.live.per_loop import PerLoop
 from chat.live.ticker import ticker
-from chat.models import LIVE, Message
+from chat.models import LIVE, STREAMING, WAITING, Message
 
 VIEWERS_A_TURN = 100  # after so many the loop gets a turn for everything else
 
@@ -56,7 +57,12 @@ class LiveReply:
         self.end: str | None = None  # the `reply.end` frame, once there is one
 
     def current(self) -> dict[str, Any]:
-        """Return the fields of the contract's *message* that change while a reply is typed."""
+        """Return the fields of the contract's *message* that change while a reply is typed.
+
+        Until the end has been announced the reply is live, whatever is being saved already.
+        """
+        if self.end is None:
+            return {"text": self.text, "status": STREAMING if self.text else WAITING}
         return {"text": self.text, "status": self.message.status, "error": self.message.error}
 
 
@@ -228,7 +234,8 @@ class Hub:
         if at > len(reply.text):
             raise protocol.bad_request("at: is past the end of the reply", reply=reply.id)
         cursor = viewer.cursors.setdefault(reply.id, Cursor(0, 0))
-        cursor.sent, cursor.acked = len(reply.text), max(cursor.acked, at)
+        cursor.sent = len(reply.text)
+        self.ack(viewer, reply.id, at)
         text = reply.text[at:]
         await self._send(
             viewer, [packed(protocol.frame("reply.text", reply=reply.id, at=at, text=text))]
@@ -310,8 +317,10 @@ class Hub:
             for message in messages:
                 await viewer.send(message)
         except Exception as error:  # whatever the server raises when the other end is gone
-            logger.debug("a viewer is gone: %r", error)
+            logger.info("a viewer cannot be sent to: %r", error)
             self.leave(viewer)
+            with suppress(Exception):  # it comes back if it is there
+                await viewer.close(protocol.RESTART)
         finally:
             viewer.busy = False
 

@@ -25,7 +25,8 @@ class Ticker:
 
     def __init__(self) -> None:
         self._every: dict[Step, int] = {}
-        self._due: defaultdict[int, list[Step]] = defaultdict(list)  # by moment
+        self._next: dict[Step, int] = {}  # the moment each is due at
+        self._due: defaultdict[int, list[Step]] = defaultdict(list)  # by moment; may be outdated
         self._reached = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -35,11 +36,16 @@ class Ticker:
             self._reached = _moment()
             self._task = asyncio.create_task(self._run(), name="ticker")
         if step not in self._every:
-            self._due[self._reached + 1].append(step)
-        self._every[step] = round(every / MOMENT)
+            self._every[step] = round(every / MOMENT)
+            self._plan(step, self._reached + 1)
 
     def remove(self, step: Step) -> None:
         self._every.pop(step, None)
+        self._next.pop(step, None)
+
+    def _plan(self, step: Step, moment: int) -> None:
+        self._next[step] = moment
+        self._due[moment].append(step)
 
     async def _run(self) -> None:
         while self._every:
@@ -53,8 +59,8 @@ class Ticker:
         self._task = None
 
     async def _take(self, step: Step, moment: int) -> None:
-        if step not in self._every:
-            return  # removed meanwhile
+        if self._next.get(step) != moment:
+            return  # removed meanwhile, and perhaps added again
         try:
             await step(time.monotonic())
         except Exception:  # one reply's defect must not silence all others
@@ -62,7 +68,7 @@ class Ticker:
             self.remove(step)
         if every := self._every.get(step):
             # The beat holds, however long a step took; one that takes longer still skips beats.
-            self._due[max(moment + every, _moment() + 1)].append(step)
+            self._plan(step, max(moment + every, _moment() + 1))
 
 
 def _moment() -> int:

@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from copy import copy
 
+from django.db import DatabaseError
+
 from chat import protocol
 from chat.characters import Splitter, boundary
 from chat.database import in_database
@@ -123,7 +125,11 @@ class Run:
         return FAILURE
 
     async def _give_up(self) -> None:
-        message = await in_database(Message.objects.find, self.message.pk)
+        try:
+            message = await in_database(Message.objects.find, self.message.pk)
+        except DatabaseError as error:
+            logger.error("how reply %s ended cannot be read: %s", self.message.pk, error)
+            message = None
         if message is None or message.status in LIVE:
             self._hub.let_go(self._live)
         else:

@@ -10,7 +10,10 @@ from chat.models import ScriptedReply
 
 
 class Command(BaseCommand):
-    help = "Create the scripted reply NAME, or update it: what is not given stays as it is."
+    help = (
+        "Create the scripted reply NAME, or update it: what is not given stays as it is,"
+        " and without --off it is on."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")

@@ -1,0 +1,199 @@
+"""Settings come from the environment; a value that cannot be parsed stops the start with one line.
+
+The line names the variable and the mend. Here the real entry points run, as processes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server import ROOT
+
+ASGI = (sys.executable, "-c", "import chatproject.asgi")
+CHECK = (sys.executable, "manage.py", "check")
+RUNSERVER = (sys.executable, "manage.py", "runserver")
+DAPHNE = (sys.executable, "-m", "daphne", "chatproject.asgi:application")
+
+SECRET = "a key for tests, used nowhere else"
+LONG_SECRET = "mnbvcxzlkjhgfdsapoiuytrewq-0987654321-MNBVCXZLKJHGFDSA"
+
+PRINT = (
+    "import json, chatproject.asgi; from django.conf import settings as s;"
+    "print(json.dumps({name: getattr(s, name, None) for name in %r}))"
+)
+DEFAULTS = {
+    "DEBUG": False,
+    "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
+    "CSRF_TRUSTED_ORIGINS": [],
+    "CORS_ALLOWED_ORIGINS": [],
+    "REDIS_URLS": [],
+    "SECURE_SSL_REDIRECT": False,
+    "LOG_LEVEL": "INFO",
+    "GUEST_CONNECTIONS": 50,
+    "GUEST_REPLIES_AT_A_TIME": 5,
+    "GUEST_MESSAGES_PER_MINUTE": 30,
+}
+
+BAD = [
+    ("DEBUG", "yes", "'yes' is neither 1 nor 0"),
+    ("DEBUG", "True", "'True' is neither 1 nor 0"),
+    ("SECURE_PROXY", "on", "'on' is neither 1 nor 0"),
+    ("ALLOWED_HOSTS", "localhost,https://chat.example.org", "without scheme"),
+    ("ALLOWED_HOSTS", "chat.example.org/path", "without scheme"),
+    ("ALLOWED_HOSTS", "chat.example.org shop.example.org", "is not a host name"),
+    ("CSRF_TRUSTED_ORIGINS", "chat.example.org", "write it like https://chat.example.org"),
+    ("CSRF_TRUSTED_ORIGINS", "https://", "write it like https://chat.example.org"),
+    ("CSRF_TRUSTED_ORIGINS", "http://[bad", "write it like https://chat.example.org"),
+    ("CORS_ALLOWED_ORIGINS", "https://chat.example.org/", "write it like https://"),
+    ("CORS_ALLOWED_ORIGINS", "https://chat.example.org?page", "write it like https://"),
+    ("CORS_ALLOWED_ORIGINS", "https://chat.example.org:port", "write it like https://"),
+    ("CORS_ALLOWED_ORIGINS", "https://fine.example.org,*", "'*' is not an origin"),
+    ("DATABASE_URL", "db.sqlite3", "write sqlite:///path or postgres://"),
+    ("DATABASE_URL", "postgres://user:word@host:port/name", "write sqlite:///path or postgres://"),
+    ("DATABASE_URL", "mysql://host/name", "only sqlite:// and postgres:// are supported"),
+    ("REDIS_URL", "localhost:6379", "write redis://host:6379/0"),
+    ("REDIS_URL", "redis://one:6379,http://two:6379", "'http://two:6379' is not a Redis address"),
+    ("REDIS_URL", "redis://localhost:port/0", "write redis://host:6379/0"),
+    ("REDIS_URL", "redis://[bad", "write redis://host:6379/0"),
+    ("LOG_LEVEL", "loud", "is none of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+    ("GUEST_CONNECTIONS", "many", "'many' is not a whole number"),
+    ("GUEST_REPLIES_AT_A_TIME", "-1", "'-1' is not a whole number"),
+    ("GUEST_MESSAGES_PER_MINUTE", "1.5", "'1.5' is not a whole number"),
+    ("GUEST_MESSAGES_PER_MINUTE", "٣", "is not a whole number"),
+    ("SECRET_KEY", "", "give a long random text, or a file of it in SECRET_KEY_FILE"),
+    ("SECRET_KEY_FILE", "/nowhere/secret", "'/nowhere/secret' cannot be read"),
+    ("SECRET_KEY_FILE", str(ROOT), "cannot be read"),
+    ("SECRET_KEY_FILE", os.devnull, "is empty"),
+]
+
+
+def run(command: tuple[str, ...], **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `command` with nothing in the environment but `environment`."""
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def settings(*names: str, **environment: str) -> dict[str, Any]:
+    """Return what the settings `names` are when the server starts in `environment`."""
+    done = run((sys.executable, "-c", PRINT % (names,)), **environment)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def assert_stopped(done: "subprocess.CompletedProcess[str]", name: str, mend: str) -> None:
+    """`done` ended with nothing but one line, which names the variable and the mend."""
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"{name}: "), done.stderr
+    assert mend in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value", "mend"), BAD, ids=[f"{n}={v}" for n, v, _ in BAD])
+def test_bad_value_stops_the_start_with_one_line(name: str, value: str, mend: str) -> None:
+    assert_stopped(run(ASGI, **{"SECRET_KEY": SECRET, name: value}), name, mend)
+
+
+@pytest.mark.parametrize(
+    "command", [CHECK, RUNSERVER, DAPHNE], ids=["check", "runserver", "daphne"]
+)
+def test_every_entry_point_stops_with_that_line(command: tuple[str, ...]) -> None:
+    done = run(command, SECRET_KEY=SECRET, DEBUG="perhaps")
+    assert_stopped(done, "DEBUG", "'perhaps' is neither 1 nor 0")
+
+
+@pytest.mark.parametrize("command", [CHECK, DAPHNE], ids=["check", "daphne"])
+def test_secret_key_is_required(command: tuple[str, ...]) -> None:
+    assert_stopped(run(command), "SECRET_KEY", "not set; give a long random text")
+
+
+def test_secret_key_is_required_for_a_configured_database(tmp_path: Path) -> None:
+    migrate = (sys.executable, "manage.py", "migrate")
+    done = run(migrate, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    assert_stopped(done, "SECRET_KEY", "not set")
+
+
+def test_defaults() -> None:
+    assert settings(*DEFAULTS, SECRET_KEY=SECRET) == DEFAULTS
+
+
+def test_empty_value_is_as_none() -> None:
+    empty = dict.fromkeys({name for name, _, _ in BAD} - {"SECRET_KEY"}, "")
+    assert settings(*DEFAULTS, SECRET_KEY=SECRET, **empty) == DEFAULTS
+
+
+def test_every_value_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{LONG_SECRET}\n")
+    wanted = {
+        "SECRET_KEY": LONG_SECRET,
+        "DEBUG": True,
+        "ALLOWED_HOSTS": ["chat.example.org", ".example.com"],
+        "CSRF_TRUSTED_ORIGINS": ["https://chat.example.org", "https://*.example.com"],
+        "CORS_ALLOWED_ORIGINS": ["http://localhost:3000", "https://shop.example.org"],
+        "REDIS_URLS": ["redis://one:6379/0", "rediss://two:6380/1"],
+        "LOG_LEVEL": "WARNING",
+        "GUEST_CONNECTIONS": 3,
+        "GUEST_REPLIES_AT_A_TIME": 0,
+        "GUEST_MESSAGES_PER_MINUTE": 1000000,
+    }
+    found = settings(
+        *wanted,
+        "DATABASES",
+        "CHANNEL_LAYERS",
+        SECRET_KEY="the file wins",
+        SECRET_KEY_FILE=str(file),
+        DEBUG="1",
+        ALLOWED_HOSTS="chat.example.org, .example.com,",
+        CSRF_TRUSTED_ORIGINS="https://chat.example.org,https://*.example.com",
+        CORS_ALLOWED_ORIGINS="http://localhost:3000,https://shop.example.org",
+        DATABASE_URL="postgres://alice:word@db.example.org:5433/chat",
+        REDIS_URL="redis://one:6379/0,rediss://two:6380/1",
+        LOG_LEVEL="warning",
+        GUEST_CONNECTIONS="3",
+        GUEST_REPLIES_AT_A_TIME="0",
+        GUEST_MESSAGES_PER_MINUTE="1000000",
+    )
+    database = found.pop("DATABASES")["default"]
+    layer = found.pop("CHANNEL_LAYERS")["default"]
+    assert found == wanted
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    address = {key: database[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")}
+    assert list(address.values()) == ["alice", "word", "db.example.org", 5433, "chat"]
+    assert layer["CONFIG"] == {"hosts": wanted["REDIS_URLS"]}
+
+
+def test_sqlite_lets_many_read_and_one_write(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+    database = settings("DATABASES", SECRET_KEY=SECRET, DATABASE_URL=url)["DATABASES"]["default"]
+    assert database["NAME"] == str(tmp_path / "db.sqlite3")
+    assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert database["OPTIONS"]["timeout"] > 0
+    assert "journal_mode=WAL" in database["OPTIONS"]["init_command"]
+
+
+def test_check_has_no_complaint() -> None:
+    done = run(CHECK, SECRET_KEY=SECRET)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_deployment_behind_a_secure_proxy_has_no_warning() -> None:
+    command = (*CHECK, "--deploy", "--fail-level", "WARNING")
+    done = run(command, SECRET_KEY=LONG_SECRET, SECURE_PROXY="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    careless = run(command, SECRET_KEY=LONG_SECRET)
+    assert careless.returncode != 0, "the check would notice"
+
+
+def test_debug_is_off_beside_runserver() -> None:
+    shell = (sys.executable, "manage.py", "shell", "--verbosity", "0", "-c")
+    show = "from django.conf import settings; print(settings.DEBUG)"
+    assert run((*shell, show)).stdout == "False\n"
+    assert run((*shell, show), DEBUG="1").stdout == "True\n"
