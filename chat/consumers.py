@@ -18,7 +18,7 @@ from chat.people import Person, at_socket
 from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
-LIMITED_FRAMES_IN_A_ROW = 100  # more close the connection
+LIMITED_FRAMES = 100  # of one connection, and one a second; more close it
 WAITING_FRAMES = 32  # that want the database, of one connection
 CODE_POINTS_A_FRAME = 2048  # what is sent in answer to a frame counts as a frame for every so many
 
@@ -51,7 +51,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         super().__init__()
         self._viewer: Viewer | None = None
         self._bucket = limits.Bucket(FRAMES_A_SECOND, FRAMES_SAVED_UP)
-        self._bad_frames = self._limited_frames = 0
+        self._patience = limits.Bucket(1, LIMITED_FRAMES)
+        self._bad_frames = 0
         self._todo: list[Frame] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -151,7 +152,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             frame = protocol.decode(text_data)
             if wait:
                 raise limits.rate_limited("Too many frames.", wait, **protocol.whose(frame))
-            self._bad_frames = self._limited_frames = 0
+            self._bad_frames = 0
             await self._take(frame)
         except Refused as refused:
             await self._refuse_frame(refused)
@@ -178,7 +179,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     def _pay_for(self, code_points: int, **whose: Any) -> None:
         """Count a long answer as several frames, or who does not read could pile up many."""
         if wait := self._bucket.take(max(0, code_points) / CODE_POINTS_A_FRAME):
-            raise limits.rate_limited("Too much text asked for.", wait, **whose)
+            again = wait + 1 / FRAMES_A_SECOND  # the frame that asks again counts too
+            raise limits.rate_limited("Too much text asked for.", again, **whose)
 
     def _do_later(self, frame: Frame) -> None:
         if len(self._todo) >= WAITING_FRAMES:
@@ -245,11 +247,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         await self._tell(protocol.error(refused))
         if refused.code == "bad_request":
             self._bad_frames += 1
-        elif refused.code == "rate_limited":
-            self._limited_frames += 1
         if self._bad_frames > protocol.BAD_FRAMES_IN_A_ROW:
             await self.close(protocol.BAD_FRAMES)
-        elif self._limited_frames > LIMITED_FRAMES_IN_A_ROW:
+        elif refused.code == "rate_limited" and self._patience.take():
             await self.close(protocol.TOO_MANY)
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:

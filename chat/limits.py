@@ -45,7 +45,8 @@ def check_connections(person: Person, connections: int) -> None:
 
 def rate_limited(detail: str, retry_after: float, **more: Any) -> Refused:
     """`retry_after` is in seconds."""
-    return Refused("rate_limited", detail, retry_after=round(retry_after, 3), **more)
+    wait = math.ceil(retry_after * 1000) / 1000
+    return Refused("rate_limited", detail, retry_after=wait, **more)
 
 
 class Bucket:

@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
+from django.http.cookie import parse_cookie
 
 from chat.models import ApiKey, User
 
@@ -70,11 +70,11 @@ def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
 
 
 def _of_cookies(header: str) -> Person | None:
-    cookie = SimpleCookie(header).get(settings.SESSION_COOKIE_NAME)
+    cookie = parse_cookie(header).get(settings.SESSION_COOKIE_NAME)
     if cookie is None:
         return None
     request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie)
     return _of_session(request.session, get_user(request))
 
 

@@ -18,6 +18,7 @@ LARGEST_FRAME = 64 * 1024  # bytes a client may send in one frame
 LARGEST_SNAPSHOT = 384 * 1024  # bytes of texts in one frame, before quoting; Daphne takes 1 MiB
 LONGEST_MESSAGE = 32_000  # code points of a person's message
 LONGEST_KEY = 64
+UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")  # Unicode's categories of what leaves no mark
 
 BAD_FRAMES = 4400
 NOT_SIGNED_IN = 4401
@@ -63,7 +64,7 @@ def message_text(value: Any) -> str:
     if isinstance(value, str) and len(value) > LONGEST_MESSAGE:
         raise bad_request(f"must have at most {LONGEST_MESSAGE:,} characters")
     text = _text(value)
-    if not text.strip():
+    if all(unicodedata.category(character) in UNSEEN for character in text):
         raise bad_request("must not be empty or blank")
     return text
 
@@ -92,7 +93,9 @@ def _offset(value: Any) -> int:
 def _stamp(value: Any) -> float | str:
     if isinstance(value, str) and len(value) <= LONGEST_KEY:
         return _text(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     raise bad_request("must be a number or a short string")
 

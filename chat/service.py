@@ -1,13 +1,11 @@
 """What a server process does by itself, whoever is connected."""
 
 import asyncio
-import logging
 
-from autobahn.websocket import protocol as autobahn
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from chat import intervals, protocol
+from chat import intervals, protocol, sockets
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
@@ -19,16 +17,9 @@ from chat.reply.watchdog import Watchdog
 
 def start_with_server() -> None:
     """Have the service start and stop with Daphne, which knows nothing of ASGI's lifespan."""
-    if not logging.getLogger("autobahn").isEnabledFor(logging.DEBUG):
-        # Autobahn makes up two coloured words of a debug line for every frame that it sends, also
-        # when nobody reads them: up to a quarter of what a frame costs.
-        autobahn.hltype = autobahn.hlval = _unread
+    sockets.mend()
     reactor.callWhenRunning(reactor.callLater, 0, lambda: service().start())
     reactor.addSystemEventTrigger("before", "shutdown", _stopped)
-
-
-def _unread(value: object) -> str:
-    return ""
 
 
 def _stopped() -> "Deferred[None]":

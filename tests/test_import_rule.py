@@ -14,6 +14,7 @@ HOUSE = {
     "entry": ["chatproject.asgi", "chatproject.urls"],
     "wiring": ["chat.routing", "chat.service", "chat.apps", "chat.management.*"],
     "doors": ["chat.consumers", "chat.views", "chat.admin", "chat.intervals"],
+    "what the doors stand in": ["chat.sockets"],
     "verbs": ["chat.actions"],
     "limits and answers": ["chat.limits", "chat.answers"],
     "people": ["chat.people"],

@@ -192,7 +192,7 @@ class Hub:
         base = len(reply.text)
         reply.text += "".join(characters)
         end = len(reply.text)
-        burst = [packed(frame) for frame in protocol.chars(reply.id, base, characters)]
+        burst: list[dict[str, Any]] = []
         watching = self._viewers.get(reply.conversation, ())
         for count, viewer in enumerate(list(watching), start=1):
             cursor = viewer.cursors.get(reply.id)
@@ -200,6 +200,7 @@ class Hub:
                 continue  # not joined yet
             if cursor.sent == base and end <= cursor.limit and not viewer.busy:
                 cursor.sent = end
+                burst = burst or [*map(packed, protocol.chars(reply.id, base, characters))]
                 await self._send(viewer, burst)
             else:
                 self._look_after(viewer, reply)

@@ -1,0 +1,286 @@
+"""Who gets in, as whom, and what those who do not get in are told: nothing about what exists."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+from typing import NamedTuple
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.client import Client, session
+from tests.conftest import Visit
+from tests.server import Server
+
+PASSWORD = "correct horse battery staple"
+NEW_PEOPLE = """
+import json
+from chat.models import ApiKey, User
+people = {}
+for name in ("alice", "bob", "gone", "revoked"):
+    user = User.objects.create_user(name, password="PASSWORD")
+    people[name] = {"id": str(user.pk), "key": ApiKey.issue(user)}
+User.objects.filter(username="gone").update(is_active=False)
+ApiKey.objects.filter(user__username="revoked").delete()
+print(json.dumps(people))
+""".replace("PASSWORD", PASSWORD)
+
+
+class Account(NamedTuple):
+    id: str
+    key: str
+
+    @property
+    def bearer(self) -> str:
+        return f"Bearer {self.key}"
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> dict[str, Account]:
+    """Accounts, by name."""
+    printed = server.manage("shell", "-c", NEW_PEOPLE).splitlines()[-1]
+    return {name: Account(**account) for name, account in json.loads(printed).items()}
+
+
+@pytest.fixture(autouse=True)
+def _no_traceback(server: Server) -> Iterator[None]:
+    before = server.log.stat().st_size
+    yield
+    assert "Traceback" not in server.log.read_bytes()[before:].decode()
+
+
+def logged_in(server: Server, username: str) -> str:
+    """Log in as a browser would; return the session cookie."""
+    cookies = CookieJar()
+    browser = build_opener(HTTPCookieProcessor(cookies))
+    browser.open(f"{server.url}/accounts/login/").close()
+    token = next(cookie.value for cookie in cookies if cookie.name == "csrftoken")
+    form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token}
+    browser.open(f"{server.url}/accounts/login/", urlencode(form).encode()).close()
+    return next(f"sessionid={cookie.value}" for cookie in cookies if cookie.name == "sessionid")
+
+
+async def refused(client: Client) -> int:
+    """Return what a connection is closed with that was accepted only to be told why not."""
+    async with client:
+        code = await client.closed()
+        assert client.frames == [], "not a word"
+        return code
+
+
+# --- as whom
+
+
+async def test_visitor_with_a_session_is_the_same_guest_again(visit: Visit, server: Server) -> None:
+    cookie = session(server.url)
+    async with visit(cookie=cookie) as once, visit(cookie=cookie) as again:
+        assert once.ready["you"] == again.ready["you"]
+        assert once.ready["you"]["guest"]
+
+
+async def test_session_of_an_account(
+    visit: Visit, server: Server, people: dict[str, Account]
+) -> None:
+    async with visit(cookie=logged_in(server, "alice")) as alice:
+        assert alice.ready["you"] == {"id": people["alice"].id, "name": "alice", "guest": False}
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_program_with_a_key(server: Server, people: dict[str, Account], scheme: str) -> None:
+    async with Client(server.url, authorization=f"{scheme} {people['alice'].key}") as alice:
+        assert alice.ready["you"] == {"id": people["alice"].id, "name": "alice", "guest": False}
+        await alice.end(await alice.post("hi"))
+
+
+async def test_page_with_a_key(server: Server, people: dict[str, Account]) -> None:
+    bearer = people["alice"].bearer
+    async with Client(server.url, origin=server.url, authorization=bearer) as alice:
+        assert alice.ready["you"]["name"] == "alice"
+
+
+async def test_session_counts_before_the_key(
+    visit: Visit, server: Server, people: dict[str, Account]
+) -> None:
+    cookie = logged_in(server, "bob")
+    async with visit(cookie=cookie, authorization=people["alice"].bearer) as bob:
+        assert bob.ready["you"]["name"] == "bob"
+
+
+async def test_guest_without_a_cookie_lasts_as_long_as_the_connection(server: Server) -> None:
+    async with Client(server.url, origin=server.url) as charlie:
+        assert charlie.ready["you"]["guest"]
+        await charlie.end(await charlie.post("hi"))
+        path = f"/ws/chat/{charlie.conversation}/"
+    assert await refused(Client(server.url, path, origin=server.url)) == 4404
+    async with Client(server.url, origin=server.url) as another:
+        assert another.ready["you"]["id"] != charlie.ready["you"]["id"]
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "sessionid=",
+        "sessionid=nobody",
+        "sessionid=" + "x" * 5000,
+        "sessionid='; DROP TABLE chat_user; --",
+        'sessionid="\\000\\012"',
+        "sessionid=%00",
+        "sessionid=ünïcödé",
+        "sessionid",
+        "=",
+        ";;;",
+        "a@b=1; c,d=2; (e)=3; [f]=4; {g}=5",
+        "=sessionid=sessionid=",
+    ],
+)
+async def test_garbage_for_a_cookie_makes_a_guest(server: Server, cookie: str) -> None:
+    async with Client(server.url, origin=server.url, cookie=cookie) as charlie:
+        assert charlie.ready["you"]["guest"]
+
+
+@pytest.mark.parametrize("beside", ["a@b=1", "c,d=2", "(e)=3", "f", '"', "g=[1,2]", "h={};i"])
+async def test_garbage_beside_the_session_does_not_hide_it(
+    visit: Visit, server: Server, beside: str
+) -> None:
+    cookie = session(server.url)
+    async with visit(cookie=cookie) as alice, visit(cookie=f"{beside}; {cookie}; {beside}") as same:
+        assert same.ready["you"] == alice.ready["you"]
+
+
+# --- who does not get in
+
+
+async def test_program_without_a_key(server: Server) -> None:
+    assert await refused(Client(server.url)) == 4401
+
+
+async def test_program_with_only_a_cookie(server: Server) -> None:
+    """Without an Origin nobody can tell whether a page of ours sent it."""
+    assert await refused(Client(server.url, cookie=session(server.url))) == 4401
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        *("Bearer nonsense", "Bearer", "Bearer ", "Bearer  ", "nonsense", "", "Bearer ünïcödé"),
+        *("Basic YWxpY2U6cGFzc3dvcmQ=", "Bearer " + "x" * 5000, "Bearer sc_"),
+    ],
+)
+async def test_program_with_a_wrong_key(server: Server, authorization: str) -> None:
+    assert await refused(Client(server.url, authorization=authorization)) == 4401
+
+
+@pytest.mark.parametrize("name", ["gone", "revoked"])
+async def test_key_of_a_deactivated_account_and_revoked_key(
+    server: Server, people: dict[str, Account], name: str
+) -> None:
+    bearer = people[name].bearer
+    assert await refused(Client(server.url, authorization=bearer)) == 4401
+    assert await refused(Client(server.url, origin=server.url, authorization=bearer)) == 4401
+
+
+async def handshake(client: Client) -> int:
+    """Return the HTTP status with which the handshake is refused."""
+    with pytest.raises(InvalidStatus) as refusal:
+        async with client:
+            pass
+    return refusal.value.response.status_code
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example"),
+        *("http://evil.example#localhost", "http://localhost@evil.example", "http://[::2]"),
+        *("null", "file://"),
+    ],
+)
+async def test_page_of_a_foreign_origin(
+    server: Server, people: dict[str, Account], origin: str
+) -> None:
+    """Neither a visitor's cookie nor a key helps it."""
+    cookie, bearer = session(server.url), people["alice"].bearer
+    assert await handshake(Client(server.url, origin=origin)) == 403
+    assert await handshake(Client(server.url, origin=origin, cookie=cookie)) == 403
+    assert await handshake(Client(server.url, origin=origin, authorization=bearer)) == 403
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["localhost", "http://", "http://[", "http://[::1", "//", "http://localhost:port", "ünïcödé"],
+)
+async def test_origin_that_is_none(server: Server, origin: str) -> None:
+    assert await handshake(Client(server.url, origin=origin, cookie=session(server.url))) == 400
+
+
+async def test_page_of_an_allowed_host_under_any_port(server: Server) -> None:
+    for origin in ("http://localhost", "https://localhost:8443", "http://[::1]:8000"):
+        async with Client(server.url, origin=origin) as charlie:
+            assert charlie.ready["you"]["guest"]
+
+
+# --- into which conversation
+
+
+async def test_strangers_cannot_tell_a_foreign_conversation_from_none(
+    visit: Visit, server: Server, people: dict[str, Account]
+) -> None:
+    async with visit() as alice:
+        await alice.end(await alice.post("my secret"))
+        foreign, unknown = alice.conversation, uuid.uuid4()
+        for charlie in (
+            {"origin": server.url, "cookie": session(server.url)},
+            {"origin": server.url},
+            {"authorization": people["bob"].bearer},
+        ):
+            for id in (foreign, unknown):
+                assert await refused(Client(server.url, f"/ws/chat/{id}/", **charlie)) == 4404
+
+
+async def test_accounts_cannot_enter_each_others_conversations(
+    server: Server, people: dict[str, Account]
+) -> None:
+    async with Client(server.url, authorization=people["alice"].bearer) as alice:
+        await alice.end(await alice.post("my secret"))
+        path = f"/ws/chat/{alice.conversation}/"
+    bob = Client(server.url, path, authorization=people["bob"].bearer)
+    assert await refused(bob) == 4404
+    async with Client(server.url, path, authorization=people["alice"].bearer) as alice:
+        assert alice.ready["messages"][1]["text"] == "my secret"
+
+
+async def test_without_a_key_not_even_whether_a_conversation_exists(
+    visit: Visit, server: Server
+) -> None:
+    async with visit() as alice:
+        for id in (alice.conversation, uuid.uuid4()):
+            assert await refused(Client(server.url, f"/ws/chat/{id}/")) == 4401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/ws/", "/ws/chat", "/ws/chat//", "/ws/chat/nonsense/", "/ws/chat/../chat/"),
+        *("/ws/chat/123e4567-e89b-12d3-a456/", "/ws/chat/%00/", "/ws/chat/%ff%fe/", "/ws/%F0%9F/"),
+        *("/ws/chat/123e4567-e89b-12d3-a456-42661417400g/", "/ws/rooms/../chat/", "/" + "x" * 5000),
+        "/ws/chat/123e4567-e89b-12d3-a456-426614174000",
+    ],
+)
+async def test_path_that_leads_nowhere(visit: Visit, path: str) -> None:
+    assert await refused(visit(path)) == 4404
+
+
+async def test_looking_makes_no_account(visit: Visit, server: Server) -> None:
+    """A guest is only made an account when they first write."""
+    count = "from chat.models import User; print(User.objects.count())"
+    before = int(server.manage("shell", "-c", count).splitlines()[-1])
+    async with visit() as charlie:
+        await charlie.end(charlie.ready["messages"][0]["id"])
+        await charlie.send("ping")
+        await charlie.until(lambda frame: frame["type"] == "pong")
+    async with visit() as alice:
+        await alice.post("hi")
+    assert int(server.manage("shell", "-c", count).splitlines()[-1]) == before + 1
