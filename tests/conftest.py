@@ -1,4 +1,4 @@
-"""What all tests share: the real server, and people."""
+"""What all tests share: the real server, people, and the browsers they sit at."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import arrive, browser  # noqa: F401 - fixtures
 from tests.client import Client, session
 from tests.server import Server, running
 

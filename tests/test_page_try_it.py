@@ -1,0 +1,112 @@
+"""Staff change what the chat says, live, and try it before anybody sees it."""
+
+from collections.abc import Callable
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.browser import Arrive, in_browser
+from tests.server import Server
+
+pytestmark = in_browser
+
+PASSWORD = "correct horse battery staple"
+# Notes every length that the tried reply has while it is typed.
+RECORD_TRIED = """
+window.lengths = [];
+addEventListener("DOMContentLoaded", () => {
+  const paper = document.querySelector("[data-role=try]");
+  const note = () => lengths.push(paper.textContent.length);
+  const all = { childList: true, characterData: true, subtree: true };
+  if (paper) new MutationObserver(note).observe(paper, all);
+});
+"""
+
+
+@pytest.fixture(scope="session")
+def staff(server: Server) -> str:
+    """The name of somebody who may do everything in the admin."""
+    server.account("dora")
+    return "dora"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def admin(arrive: Arrive, server: Server, staff: str) -> Page:
+    """The admin's list of scripted replies, where dora has just logged in."""
+    dora = await arrive(server)
+    page = (await dora.open("/admin/chat/scriptedreply/")).page
+    await page.get_by_label("Username").fill(staff)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", name="Select scripted reply")).to_be_visible()
+    return page
+
+
+async def save(page: Page, text: str) -> None:
+    await page.get_by_label("Text", exact=False).first.fill(text)
+    await page.get_by_role("button", name="Save", exact=True).click()
+
+
+async def test_changed_text_is_what_the_next_reply_says(
+    arrive: Arrive, server: Server, admin: Page, scripted: Callable[..., str]
+) -> None:
+    scripted("page-opening", "We are open until five.", "--speed", "200")
+    alice = await (await arrive(server)).open()
+    await alice.write("page-opening, please")
+    assert await alice.ended(2) == "We are open until five."
+    await admin.reload()
+    await admin.get_by_role("link", name="page-opening").click()
+    await save(admin, "We are open until {name} goes home.")
+    await expect(admin.locator(".messagelist")).to_contain_text("was changed successfully")
+    await alice.write("page-opening, again")
+    assert (await alice.ended(3)).startswith("We are open until Guest ")
+
+
+async def test_misspelt_variable_is_refused_when_it_is_saved(
+    arrive: Arrive, server: Server, admin: Page, scripted: Callable[..., str]
+) -> None:
+    scripted("page-typo", "It is {time}.", "--speed", "200")
+    await admin.reload()
+    await admin.get_by_role("link", name="page-typo").click()
+    await save(admin, "It is {tiem}.")
+    await expect(admin.locator(".errorlist").last).to_contain_text("There is no variable {tiem}")
+    await expect(admin.get_by_label("Text", exact=False).first).to_have_value("It is {tiem}.")
+    alice = await (await arrive(server)).open()
+    await alice.write("page-typo")
+    assert (await alice.ended(2)).startswith("It is "), "and people get what they got before"
+
+
+async def test_reply_is_tried_typed_and_explained(
+    admin: Page, scripted: Callable[..., str]
+) -> None:
+    scripted("page-price", "{name}, “{message}” costs nothing at all.", "--speed", "60")
+    await admin.context.add_init_script(RECORD_TRIED)
+    await admin.get_by_role("link", name="Try it").click()
+    await admin.get_by_label("Message").fill("What is the page-price?")
+    await admin.get_by_label("Name").fill("Bob")
+    await admin.get_by_role("button", name="Try it").click()
+    text = "Bob, “What is the page-price?” costs nothing at all."
+    await expect(admin.locator("[data-role=try]")).to_have_text(text)
+    lengths = await admin.evaluate("lengths")
+    assert lengths == sorted(set(lengths)), "it grew"
+    assert len(lengths) > len(text) / 3, "in many small steps"
+    chosen = admin.get_by_role("row", name="page-price")
+    await expect(chosen).to_contain_text("answers: has “page-price”")
+    other = admin.get_by_role("row").filter(has=admin.get_by_role("link", name="answer"))
+    await expect(other).to_contain_text("one above comes first")
+
+
+async def test_message_that_nothing_answers_is_explained_too(admin: Page) -> None:
+    await admin.get_by_role("link", name="Try it").click()
+    await admin.get_by_label("Occasion").select_option(label="they have been there for a while")
+    await admin.get_by_role("button", name="Try it").click()
+    await expect(admin.locator(".try-bubble")).to_contain_text("no reply matches")
+    row = admin.get_by_role("row").filter(has=admin.get_by_role("link", name="greeting"))
+    await expect(row).to_contain_text("is for another occasion")
+
+
+async def test_somebody_who_is_not_staff_tries_nothing(arrive: Arrive, server: Server) -> None:
+    charlie = await (await arrive(server)).open("/admin/chat/scriptedreply/try/")
+    await expect(charlie.page.get_by_label("Password")).to_be_visible()
+    await expect(charlie.page.locator(".try")).to_have_count(0)
