@@ -59,9 +59,12 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def __call__(self, scope: Frame, receive: Receive, send: Send) -> None:
         # Channels' own way here has two tasks for every frame, and a visit to the database thread.
         self.scope, self.base_send = scope, send
-        with suppress(StopConsumer):
-            while True:
-                await self.dispatch(await receive())
+        try:
+            with suppress(StopConsumer):
+                while True:
+                    await self.dispatch(await receive())
+        finally:  # also when the server cancels a connection that waited for too long
+            self._leave()
 
     async def dispatch(self, message: Frame) -> None:
         match message["type"]:
@@ -133,6 +136,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         )
 
     async def disconnect(self, code: int) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         if self._viewer is not None:
             hub().leave(self._viewer)
         self._todo.clear()
@@ -253,6 +259,5 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             await self.close(protocol.TOO_MANY)
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
-        if self._viewer is not None:
-            hub().leave(self._viewer)
+        self._leave()
         await super().close(code, reason)

@@ -26,8 +26,9 @@ async def run() -> None:
     while True:
         try:
             due = await ring(due, time.monotonic())
-        except DatabaseError as error:
-            logger.warning("interval replies have to wait: %s", error)
+        except Exception as error:  # it must outlive whatever goes wrong once
+            known = isinstance(error, DatabaseError)
+            logger.warning("interval replies have to wait: %s", error, exc_info=not known)
         await asyncio.sleep(LOOK_EVERY)
 
 

@@ -23,9 +23,9 @@ def count_message(person: Person) -> None:
     key = f"messages:{person.id}:{minute:.0f}"
     cache.add(key, 0, timeout=2 * MINUTE)
     if cache.incr(key) > limit:
-        raise rate_limited(
-            f"At most {limit} messages a minute.", retry_after=math.ceil(MINUTE - into)
-        )
+        messages = "message" if limit == 1 else "messages"
+        wait = math.ceil(MINUTE - into)
+        raise rate_limited(f"At most {limit} {messages} a minute.", retry_after=wait)
 
 
 def check_replies(person: Person) -> None:

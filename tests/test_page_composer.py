@@ -146,11 +146,11 @@ async def test_too_many_messages_are_said_at_the_message_and_kept(
     for text in texts:
         await alice.write(text)
     note = alice.page.locator("[data-status=sending] [data-role=note]").first
-    await expect(note).to_contain_text("At most 1 messages a minute.")
+    await expect(note).to_contain_text("At most 1 message a minute.")
     await expect(note).to_contain_text("It will be sent again in")
     assert await mine(alice) == texts, "nothing is lost"
     await alice.page.reload()
-    await expect(note).to_contain_text("At most 1 messages a minute.")
+    await expect(note).to_contain_text("At most 1 message a minute.")
     assert await mine(alice) == texts, "not by a reload either"
 
 

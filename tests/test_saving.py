@@ -134,6 +134,19 @@ async def test_many_replies_are_saved_in_one_statement() -> None:
         assert (saved.status, saved.text) == (COMPLETE, saved.script)
 
 
+async def test_text_that_no_database_takes_ends_its_reply_only() -> None:
+    good = await sync_to_async(waiting_reply)(speed=200)
+    bad = await sync_to_async(waiting_reply)("Half of a pair: ", speed=200, to="bob")
+    bad.script += "\ud83d"  # as a careless source could yield
+    async with watching(bad) as frames:
+        run.start(good)
+        run.start(bad)
+        end = await frames.until(lambda frame: frame["type"] == "reply.end")
+    assert (end["status"], end["error"]["code"]) == (FAILED, "not_saved")
+    assert (await Message.objects.aget(pk=bad.pk)).status == FAILED
+    assert (await written(good)).text == TEXT
+
+
 @contextmanager
 def locked(database: str | Path) -> Iterator[None]:
     """Hold the database's only write lock, as a backup or a runaway script would."""

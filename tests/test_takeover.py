@@ -1,10 +1,13 @@
 """A reply whose writer is gone goes on by itself; one whose writer lives is left alone."""
 
+import asyncio
+
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError
 
 from chat.models import COMPLETE, Message
-from chat.reply import run
+from chat.reply import run, watchdog
 from chat.reply.journal import PROCESS
 from chat.reply.watchdog import STILL, Watchdog
 from tests.test_saving import waiting_reply, written
@@ -42,6 +45,23 @@ async def test_reply_let_go_is_claimed_at_once() -> None:
     reply = await orphan(lease="")
     await Watchdog().look()
     assert (await written(reply)).status == COMPLETE
+
+
+async def test_looking_goes_on_after_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = asyncio.Queue[int]()
+    defects = iter([ValueError("a defect"), DatabaseError("no database"), None])
+
+    async def look(dog: Watchdog) -> None:
+        looks.put_nowait(1)
+        if defect := next(defects, None):
+            raise defect
+
+    monkeypatch.setattr(watchdog, "LOOK_EVERY", 0)
+    monkeypatch.setattr(Watchdog, "look", look)
+    watching = asyncio.create_task(Watchdog().run())
+    for _ in range(3):
+        await looks.get()
+    watching.cancel()
 
 
 async def test_only_one_of_two_claims_it() -> None:

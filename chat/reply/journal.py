@@ -21,9 +21,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from chat.live.per_loop import PerLoop
-from chat.models import LIVE, STREAMING, Message
+from chat.models import FAILED, LIVE, STREAMING, Message
 
 SAVE_EVERY = 1.0  # seconds
+NOT_SAVED = ("not_saved", "The reply could not be saved.")
 
 PROCESS = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid4().hex[:12]}"  # who holds our leases
 
@@ -157,7 +158,7 @@ def _update_all(rows: list[Row]) -> bool:
             return bool(cursor.rowcount == len(rows))
     except (OperationalError, InterfaceError):
         raise
-    except DatabaseError:  # a row that the database does not take must not hold up the others
+    except (DatabaseError, ValueError):  # a row it does not take must not hold up the others
         return False
 
 
@@ -171,10 +172,18 @@ def _update_each(rows: list[Row]) -> set[int]:
                     lost.add(row[-1])
         except (OperationalError, InterfaceError):
             raise
-        except DatabaseError as error:
+        except (DatabaseError, ValueError) as error:
             logger.error("reply %s is not taken by the database: %s", row[-1], error)
+            _fail(row[-1])
             lost.add(row[-1])
     return lost
+
+
+def _fail(id: int) -> None:
+    """End a reply with the text that it has in the database: more of it cannot be saved, ever."""
+    code, detail = NOT_SAVED
+    ours = Message.objects.live().filter(pk=id, lease=PROCESS)
+    ours.update(status=FAILED, ended=timezone.now(), error_code=code, error_detail=detail)
 
 
 def _statement() -> str:

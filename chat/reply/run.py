@@ -18,13 +18,12 @@ from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
 from chat.live.ticker import ticker
 from chat.models import COMPLETE, FAILED, LIVE, STOPPED, Message
-from chat.reply.journal import keeper
+from chat.reply.journal import NOT_SAVED, keeper
 from chat.reply.pace import Pace
 
 logger = logging.getLogger(__name__)
 
 SAVE_PATIENCE = 60.0  # seconds until viewers are told that a reply could not be saved
-NOT_SAVED = ("not_saved", "The reply could not be saved.")
 FAILURE = ("internal", "Something went wrong while this reply was written.")
 
 
@@ -86,9 +85,13 @@ class Run:
         self._drained.clear()
 
     async def _step(self, now: float) -> None:
-        if characters := self._pace.due(now):
-            await self._hub.extend(self._live, characters)
-            self._journal.append(self._live.text)
+        try:
+            if characters := self._pace.due(now):
+                await self._hub.extend(self._live, characters)
+                self._journal.append(self._live.text)
+        except Exception:
+            self._typing.cancel()  # which ends the reply: it must not hang forever
+            raise
         if not len(self._pace):
             self._drained.set()
 

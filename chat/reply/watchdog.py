@@ -32,9 +32,10 @@ class Watchdog:
         while True:
             try:
                 await self.look()
-            except DatabaseError as error:
+            except Exception as error:  # it must outlive whatever goes wrong once
                 self._seen.clear()
-                logger.warning("cannot look after replies: %s", error)
+                known = isinstance(error, DatabaseError)
+                logger.warning("cannot look after replies: %s", error, exc_info=not known)
             await asyncio.sleep(LOOK_EVERY)
 
     async def look(self) -> None:

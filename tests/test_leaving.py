@@ -1,0 +1,32 @@
+"""Who has gone is forgotten, however they went."""
+
+import pytest
+from channels.testing import WebsocketCommunicator
+
+from chat.live.hub import hub
+from chatproject.asgi import application
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def alice_connected() -> WebsocketCommunicator:
+    headers = [(b"origin", b"http://localhost")]
+    alice = WebsocketCommunicator(application, "/ws/chat/", headers=headers)
+    await alice.connect()
+    assert (await alice.receive_json_from(timeout=10))["type"] == "ready"
+    assert len(hub().watched()) == 1
+    return alice
+
+
+async def test_leaving_politely() -> None:
+    alice = await alice_connected()
+    await alice.disconnect()
+    assert not hub().watched()
+
+
+async def test_cancelled_by_the_server() -> None:
+    """As Daphne does with a connection that takes too long to notice that it was closed."""
+    alice = await alice_connected()
+    alice.stop()
+    await alice.wait()
+    assert not hub().watched()
