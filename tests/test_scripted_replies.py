@@ -127,6 +127,12 @@ def test_words(text: str, expected: tuple[str, ...]) -> None:
     assert words(text) == expected
 
 
+def test_marks_beyond_all_writing_do_not_count() -> None:
+    """Sorting many thousands of them would hold up everyone."""
+    above, below = "\u0301", "\u0316"
+    assert words(f"a{above * 16_000}{below * 15_000}b") == words(f"a{above * scripted.MARKS}b")
+
+
 def test_long_message_is_judged() -> None:
     assert has("ha " * 10_000 + "hi", "ha ha hi")
 

@@ -13,6 +13,7 @@ import regex
 
 GREETING, MESSAGE, KEYWORD, INTERVAL = "greeting", "message", "keyword", "interval"
 ANYONE, NEW, RETURNING = "anyone", "new", "returning"
+MARKS = 30  # on one letter that count; https://unicode.org/reports/tr15/#Stream_Safe_Text_Format
 
 # Scripts that put no blanks between words: there each letter counts as a word of its own, so that
 # a keyword of several is found wherever they stand side by side.
@@ -69,6 +70,8 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def _folded(text: str) -> str:
+    # To put marks in order takes the square of their number; nobody writes more than a few.
+    text = regex.sub(rf"(\p{{M}}{{{MARKS}}})\p{{M}}+", r"\1", text)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return regex.sub(r"\p{Cf}", "", folded)  # soft hyphens and the like stand inside words
 
