@@ -106,13 +106,11 @@ def page(conversation: Conversation, before: int | None = None) -> tuple[list[Me
 
 
 async def _publish(message: Message, key: str | None = None) -> None:
-    author = message.person_id
-    own = message.as_frame(for_person=author)
-    await hub().publish(
-        message.conversation_id,
+    own = message.as_frame(for_person=message.person_id)
+    await hub().post(
+        message,
         protocol.frame("message", message=message.as_frame()),
-        own=protocol.frame("message", message=own, key=key) if author else "",
-        by=author,
+        own=protocol.frame("message", message=own, key=key),
     )
 
 

@@ -158,3 +158,55 @@ def test_every_viewer_ends_with_the_text(steps: list[tuple[str, str]], cut: int 
         await run(Hub(), steps, cut)
 
     asyncio.run(main())
+
+
+class Newcomer:
+    """A viewer who has come, and has not been given a snapshot yet; notes all it gets."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.frames: list[dict[str, Any]] = []
+        self.viewer = Viewer(ALICE, CONVERSATION, self.receive, self.close)
+        hub.watch(self.viewer)
+
+    async def join(self, *snapshot: dict[str, Any]) -> list[str]:
+        """Join with what is in `snapshot`; return the types of the frames that came."""
+        await self.hub.join(self.viewer, [*snapshot], lambda: protocol.frame("ready"))
+        return [frame["type"] for frame in self.frames]
+
+    async def receive(self, packed: dict[str, Any]) -> None:
+        self.frames.append(json.loads(packed["text"]))
+
+    async def close(self, code: int) -> None:
+        raise AssertionError(f"closed with {code}")
+
+
+async def posted(hub: Hub) -> tuple[Message, LiveReply]:
+    """A reply that was posted and opened."""
+    message = opened()
+    frame = protocol.frame("message", message=message.as_frame())
+    await hub.post(message, frame, own=frame)
+    return message, hub.open(message)
+
+
+async def test_snapshot_is_not_undone_by_what_came_before_it() -> None:
+    hub = Hub()
+    alice = Newcomer(hub)
+    message, reply = await posted(hub)
+    await hub.extend(reply, ["H", "i"])
+    message.status = COMPLETE
+    await hub.finish(reply, "Hi")
+    assert await alice.join(message.as_frame()) == ["ready"]
+    assert not hub.live
+
+
+async def test_what_came_after_the_snapshot_is_brought_whole() -> None:
+    hub = Hub()
+    alice = Newcomer(hub)
+    message, reply = await posted(hub)
+    await hub.extend(reply, ["H", "i"])
+    assert await alice.join() == ["ready", "message"]
+    message.status = COMPLETE
+    await hub.finish(reply, "Hi")
+    assert [frame["type"] for frame in alice.frames[2:]] == ["char", "char", "reply.end"]
+    assert not hub.live

@@ -71,7 +71,7 @@ class Viewer:
     """One watching connection. `send` and `close` are the connection's own.
 
     Until it has `joined`, that is until it was given a snapshot of the conversation, frames for
-    it are kept in `pending`.
+    it are kept in `pending`, each with the id of the new message that it brings, if it does.
     """
 
     person: uuid.UUID
@@ -82,7 +82,7 @@ class Viewer:
     joined: bool = False
     gone: bool = False
     busy: bool = False  # a send has not returned; only servers other than Daphne ever wait there
-    pending: list[str] = field(default_factory=list)
+    pending: list[tuple[int | None, str]] = field(default_factory=list)
 
 
 class Hub:
@@ -137,14 +137,16 @@ class Hub:
         The messages of `snapshot` are brought up to date in place with what is live here. Live
         text goes on from the length each reply has in it.
         """
-        known = [message["id"] for message in snapshot]
+        known = {message["id"] for message in snapshot}
         self.refresh(viewer, snapshot)
-        for reply in self._replies.get(viewer.conversation, {}).values():
-            if reply.id > max(known, default=0):
-                viewer.cursors[reply.id] = Cursor(0, 0)
+        # A message that came before the snapshot is newer in it, and must not undo it.
+        news = [(id, frame) for id, frame in viewer.pending if id not in known]
+        for id, _ in news:
+            if id in self.live:
+                viewer.cursors[id] = Cursor(0, 0)
         viewer.joined = True
-        frames, viewer.pending = [ready(), *viewer.pending], []
-        await self._send(viewer, map(packed, frames))
+        viewer.pending = []
+        await self._send(viewer, map(packed, [ready(), *(frame for _, frame in news)]))
         for reply in list(self._replies.get(viewer.conversation, {}).values()):
             self._look_after(viewer, reply)
             self._forget_if_delivered(reply)
@@ -160,16 +162,16 @@ class Hub:
 
     # --- what is said to everyone in a conversation
 
-    async def publish(
-        self, conversation: uuid.UUID, frame: str, own: str = "", by: uuid.UUID | None = None
-    ) -> None:
-        """Send `frame` to all who watch; those of the person `by` get `own` instead."""
+    async def post(self, message: Message, frame: str, own: str) -> None:
+        """Send `frame`, which brings a new message, to all who watch; its author gets `own`."""
+        for viewer in list(self._viewers.get(message.conversation_id, ())):
+            is_author = viewer.person == message.person_id
+            await self._send_or_keep(viewer, own if is_author else frame, brings=message.pk)
+
+    async def publish(self, conversation: uuid.UUID, frame: str) -> None:
+        """Send `frame` to all who watch."""
         for viewer in list(self._viewers.get(conversation, ())):
-            text = own if own and viewer.person == by else frame
-            if viewer.joined:
-                await self._send(viewer, [packed(text)])
-            else:
-                viewer.pending.append(text)
+            await self._send_or_keep(viewer, frame)
 
     async def tell(self, viewer: Viewer, *frames: str) -> None:
         """Send `frames` to one viewer."""
@@ -311,6 +313,12 @@ class Hub:
         replies.pop(reply.id, None)
         if not replies:
             del self._replies[reply.conversation]
+
+    async def _send_or_keep(self, viewer: Viewer, frame: str, brings: int | None = None) -> None:
+        if viewer.joined:
+            await self._send(viewer, [packed(frame)])
+        else:
+            viewer.pending.append((brings, frame))
 
     async def _send(self, viewer: Viewer, messages: Iterable[dict[str, Any]]) -> None:
         viewer.busy = True
