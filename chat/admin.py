@@ -5,14 +5,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Left
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html
 
 from chat import answers
 from chat.assistants import scripted
@@ -23,6 +23,8 @@ from chat.protocol import LONGEST_MESSAGE
 admin.site.site_header = admin.site.site_title = "Streaming Chat"
 admin.site.index_title = "What the chat says, and who says it"
 
+TRANSCRIPT = 200  # messages that are read on one page
+
 
 def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
@@ -30,6 +32,9 @@ def shortened(text: str, length: int) -> str:
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     """Staff look, and change nothing."""
+
+    class Media:
+        css = {"all": ("chat/said.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -70,8 +75,23 @@ class TryForm(forms.Form):
         return Occasion(data["trigger"], returning, timezone.now(), data["message"])
 
 
+class ReplyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Tells only what is wrong with its own fields, and once.
+
+    The model looks at everything. But in the list a reply with a faulty text must be savable, as
+    that is how it is switched off; and what a field has refused needs no second look.
+    """
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        if hasattr(error, "error_dict"):
+            news = {*self.fields, NON_FIELD_ERRORS} - self.errors.keys()
+            error = ValidationError({at: it for at, it in error.error_dict.items() if at in news})
+        super().add_error(field, error)
+
+
 @admin.register(ScriptedReply)
 class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = ReplyForm
     list_display = ("name", "beginning", "trigger", "audience", "priority", "on")
     list_editable = ("on", "priority")
     list_filter = ("on", "trigger", "audience")
@@ -88,6 +108,9 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             kwargs["widget"] = forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, form=ReplyForm, **kwargs)
+
     @admin.display(description="text")
     def beginning(self, reply: ScriptedReply) -> str:
         return shortened(reply.text, 120)
@@ -100,7 +123,7 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show which reply matches what is typed, and why; the page types it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        form = TryForm(request.GET if "trigger" in request.GET else None)
+        form = TryForm(request.POST or None)
         context = {**self.admin_site.each_context(request), "title": "Try it", "form": form}
         if form.is_valid():
             tried = answers.try_out(form.occasion(), form.cleaned_data["name"])
@@ -116,28 +139,51 @@ class AssistantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly):
-    list_display = ("__str__", "who", "created", "used", "size")
-    list_filter = ("used",)
+    list_display = ("beginning", "who", "used", "created", "size")
     search_fields = ("messages__text", "owner__username", "owner__name")
-    fields = ("id", "who", "title", "created", "used", "size")
     date_hierarchy = "used"
+    ordering = ("-used",)
+    view_on_site = False  # only who is in it may enter
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # To see a conversation is to read it.
+        may_read = request.user.has_perm("chat.view_message")
+        return may_read and super().has_view_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
         found: QuerySet[Conversation] = super().get_queryset(request)
-        return found.annotate(count=Count("messages"))
+        said = Message.objects.filter(conversation=OuterRef("pk")).order_by("pk")
+        first = said.by_people().values(start=Left("text", 200))[:1]
+        # Not by a join, where a search would count its finds once more each.
+        count = said.order_by().values("conversation").annotate(n=Count("pk")).values("n")
+        annotated = found.annotate(first=Subquery(first), count=Coalesce(Subquery(count), 0))
+        return annotated.prefetch_related("owner")  # joined, visitors without a row would be lost
+
+    @admin.display(description="begins")
+    def beginning(self, conversation: Conversation) -> str:
+        first: str | None = conversation.first  # type: ignore[attr-defined]  # annotated above
+        if first is None:
+            return "(nothing written yet)"
+        return shortened(" ".join(first.split()), 100) or "…"
 
     @admin.display(description="who")
     def who(self, conversation: Conversation) -> str:
-        owner = User.objects.filter(pk=conversation.owner_id).first()
-        return str(owner) if owner else "a visitor who has not written"
+        return str(getattr(conversation, "owner", "a visitor who has not written"))
 
     @admin.display(description="messages", ordering="count")
-    def size(self, conversation: Conversation) -> str:
-        url = reverse("admin:chat_message_changelist")
-        count = conversation.count  # type: ignore[attr-defined]  # annotated above
-        return format_html(
-            '<a href="{}?conversation__id__exact={}">{} — read</a>', url, conversation.pk, count
-        )
+    def size(self, conversation: Conversation) -> int:
+        return conversation.count  # type: ignore[attr-defined,no-any-return]  # annotated above
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        conversation: Conversation = context["original"]
+        context |= {
+            "subtitle": self.beginning(conversation),
+            "who": self.who(conversation),
+            "transcript": conversation.messages.page(TRANSCRIPT),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 @admin.register(Message)
@@ -197,10 +243,25 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    list_display = ("username", "name", "is_guest", "is_staff", "date_joined")
+    list_display = ("shown_as", "username", "is_guest", "is_staff", "date_joined")
     list_filter = ("is_guest", "is_staff", "is_active")
     search_fields = ("username", "name", "email")
     fieldsets = (
         (None, {"fields": ("username", "name", "email", "password")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
     )
+
+    @admin.display(description="name", ordering="name")
+    def shown_as(self, person: User) -> str:
+        return str(person)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whoever may delete a person deletes all that is theirs; it is counted, not listed."""
+        said = Q(person__in=objs) | Q(conversation__owner__in=objs)
+        counts = {
+            "users": len(objs),
+            "conversations": Conversation.objects.filter(owner__in=objs).count(),
+            "messages": Message.objects.filter(said).count(),
+            "API keys": ApiKey.objects.filter(user__in=objs).count(),
+        }
+        return list(map(str, objs)), counts, set(), []

@@ -4,17 +4,17 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
-from math import isfinite
+from contextlib import suppress
+from datetime import datetime, timedelta
+from math import isnan
 from typing import Any, ClassVar, Self
 
 import regex
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -25,6 +25,17 @@ STOPPED, FAILED, INTERRUPTED = "stopped", "failed", "interrupted"
 LIVE = (WAITING, STREAMING)
 
 SLOWEST = 0.1  # characters a second
+
+
+def _note_use(of: models.QuerySet[Any], field: str, before: datetime | None) -> None:
+    """Set `field`, when it was used, to now: at most once an hour, as only days count.
+
+    Nobody is turned away because it cannot be saved.
+    """
+    now = timezone.now()
+    if before is None or now - before > timedelta(hours=1):
+        with suppress(DatabaseError):
+            of.update(**{field: now})
 
 
 class PeopleManager(UserManager["User"]):
@@ -81,7 +92,7 @@ class ApiKey(models.Model):
         found = cls.objects.select_related("user").filter(digest=cls.digest_of(key)).first()
         if found is None or not found.user.is_active:
             return None
-        cls.objects.filter(pk=found.pk).update(last_used=Now())
+        _note_use(cls.objects.filter(pk=found.pk), "last_used", found.last_used)
         return found.user
 
     @staticmethod
@@ -193,7 +204,7 @@ class ScriptedReply(models.Model):
             raise ValidationError(faults)
 
     def _faults_of_text(self) -> dict[str, str]:
-        if not self.text.strip():
+        if self.text.isspace():  # that it must not be empty, its field says
             return {"text": "The text must not be blank."}
         if control := regex.search(r"[\p{Cc}\p{Cs}--[\t\n\r]]", self.text, regex.V1):
             return {"text": f"The text must not contain U+{ord(control[0]):04X}."}
@@ -205,16 +216,17 @@ class ScriptedReply(models.Model):
 
     def _faults_of_numbers(self) -> dict[str, str]:
         numbers = {"speed": self.speed, "every": self.every}
-        endless = {name: "Give a number." for name, it in numbers.items() if not isfinite(it or 0)}
+        # Their fields refuse what is beyond the limits; what is no number is on neither side.
+        faults = {name: "Give a number." for name, it in numbers.items() if isnan(it or 0)}
         if 0 < (self.speed or 0) < SLOWEST:
-            return {"speed": f"Give 0, or at least {SLOWEST}: slower, it would never end."}
-        return endless
+            faults["speed"] = f"Give 0, or at least {SLOWEST}: slower, it would never end."
+        return faults
 
     def _faults(self) -> dict[str, str]:
         faults = {}
         if self.trigger == scripted.KEYWORD and not any(map(scripted.words, self.keyword_list)):
             faults["keywords"] = "Give at least one keyword (a word, not only signs)."
-        if self.trigger == scripted.INTERVAL and not self.every:
+        if self.trigger == scripted.INTERVAL and self.every is None:
             faults["every"] = "Say after how many seconds it comes again."
         if self.starts and self.ends and self.ends <= self.starts:
             faults["ends"] = "The end must come after the beginning."
@@ -275,10 +287,8 @@ class Conversation(models.Model):
         return reverse("conversation", args=(self.pk,))
 
     def touch(self) -> None:
-        """Note that somebody is here; at most once an hour, as only days count."""
-        now = timezone.now()
-        if now - self.used > timedelta(hours=1):
-            Conversation.objects.filter(pk=self.pk).update(used=now)
+        """Note that somebody is here."""
+        _note_use(Conversation.objects.filter(pk=self.pk), "used", self.used)
 
 
 class Messages(models.QuerySet["Message"]):

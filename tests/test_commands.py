@@ -7,10 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from io import StringIO
@@ -26,7 +27,7 @@ from chat import answers
 from chat.assistants import scripted
 from chat.assistants.scripted import Occasion
 from chat.models import ApiKey, Conversation, ScriptedReply, User
-from tests.server import ROOT, Server
+from tests.server import ROOT, START_PATIENCE, Server
 
 
 def manage(*arguments: str) -> str:
@@ -78,6 +79,7 @@ def test_reply_is_created_with_sensible_defaults() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "expected"),
     [
+        ("text", "New.", "New."),
         ("trigger", "message", "message"),
         ("keywords", "door", "door"),
         ("audience", "new", "new"),
@@ -88,9 +90,9 @@ def test_reply_is_created_with_sensible_defaults() -> None:
 )
 def test_update_leaves_what_is_not_given(option: str, value: str, expected: Any) -> None:
     make_everything()
-    said = manage("reply", "desk", "--text", "New.", f"--{option}", value, "--off")
+    said = manage("reply", "desk", f"--{option}", value, "--off")
     assert said == "updated the scripted reply 'desk'\n"
-    assert stored() == {**EVERYTHING, "text": "New.", option: expected}
+    assert stored() == {**EVERYTHING, option: expected}
     assert ScriptedReply.objects.filter(name="desk").count() == 1
 
 
@@ -116,7 +118,6 @@ def test_update_leaves_what_is_not_given(option: str, value: str, expected: Any)
         (["--text", "Hi.", "--priority", "high"], "--priority"),
         (["--text", "Hi.", "--trigger", "never"], "--trigger"),
         (["--text", "Hi.", "--audience", "nobody"], "--audience"),
-        (["--speed", "3"], "--text"),
     ],
 )
 def test_bad_reply_is_refused_and_nothing_changed(options: list[str], wrong: str) -> None:
@@ -128,6 +129,34 @@ def test_bad_reply_is_refused_and_nothing_changed(options: list[str], wrong: str
         assert "\n" not in str(refused.value)
     assert stored() == EVERYTHING
     assert not ScriptedReply.objects.filter(name="new").exists()
+
+
+@pytest.mark.django_db
+def test_new_reply_needs_a_text() -> None:
+    with pytest.raises(CommandError, match=r"^there is no reply 'new' yet, .* needs --text$"):
+        manage("reply", "new", "--speed", "5")
+    assert not ScriptedReply.objects.filter(name="new").exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("text", "", "This field cannot be blank."),
+        ("text", " ", "The text must not be blank."),
+        ("speed", "inf", "Ensure this value is less than or equal to 10000."),
+        ("speed", "-inf", "Ensure this value is greater than or equal to 0."),
+        ("speed", "nan", "Give a number."),
+        ("every", "0", "Ensure this value is greater than or equal to 1."),
+        ("every", "inf", "Ensure this value is less than or equal to 86400."),
+        ("every", "nan", "Give a number."),
+    ],
+)
+def test_every_fault_is_told_once(option: str, value: str, told: str) -> None:
+    make_everything()
+    with pytest.raises(CommandError) as refused:
+        manage("reply", "desk", "--trigger", "interval", f"--{option}={value}")
+    assert str(refused.value) == f"{option}: {told}"
 
 
 # --- apikey ------------------------------------------------------------------------------------
@@ -331,6 +360,16 @@ class Development(Server):
                 start_new_session=True,
             )
         self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        """Wait until it lives; where nobody has migrated, it is never ready."""
+        deadline = time.monotonic() + START_PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(urllib.error.URLError):
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"the server did not start: {self.log.read_text()}")
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:

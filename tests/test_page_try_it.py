@@ -1,4 +1,4 @@
-"""Staff change what the chat says, live, and try it before anybody sees it."""
+"""Staff change what the chat says, live, try it before anybody sees it, and read what was said."""
 
 from collections.abc import Callable
 
@@ -97,6 +97,14 @@ async def test_reply_is_tried_typed_and_explained(
     await expect(other).to_contain_text("one above comes first")
 
 
+async def test_longest_message_is_tried(admin: Page, scripted: Callable[..., str]) -> None:
+    scripted("page-long", "That is long.", "--speed", "0")
+    await admin.get_by_role("link", name="Try it").click()
+    await admin.get_by_label("Message").fill("page-long ".ljust(32_000, "я"))
+    await admin.get_by_role("button", name="Try it").click()
+    await expect(admin.locator("[data-role=try]")).to_have_text("That is long.")
+
+
 async def test_message_that_nothing_answers_is_explained_too(admin: Page) -> None:
     await admin.get_by_role("link", name="Try it").click()
     await admin.get_by_label("Occasion").select_option(label="they have been there for a while")
@@ -104,6 +112,23 @@ async def test_message_that_nothing_answers_is_explained_too(admin: Page) -> Non
     await expect(admin.locator(".try-bubble")).to_contain_text("no reply matches")
     row = admin.get_by_role("row").filter(has=admin.get_by_role("link", name="greeting"))
     await expect(row).to_contain_text("is for another occasion")
+
+
+async def test_long_word_pushes_nothing_out_of_sight(
+    arrive: Arrive, server: Server, admin: Page
+) -> None:
+    alice = await (await arrive(server)).open()
+    await alice.write("W" * 900)
+    await expect(alice.mine).to_have_count(1)
+    overhang = "it => it.scrollWidth - it.clientWidth"
+    for path in ("conversation", "message"):
+        await admin.goto(f"{server.url}/admin/chat/{path}/?q={'W' * 20}")
+        assert await admin.locator(".results").evaluate(overhang) == 0
+        await admin.get_by_role("link", name="WWW").first.click()
+        await expect(admin.get_by_role("heading", name=f"View {path}")).to_be_visible()
+        await admin.set_viewport_size({"width": 390, "height": 844})
+        assert await admin.locator("html").evaluate(overhang) == 0
+        await admin.set_viewport_size({"width": 1280, "height": 800})
 
 
 async def test_somebody_who_is_not_staff_tries_nothing(arrive: Arrive, server: Server) -> None:

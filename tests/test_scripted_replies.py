@@ -265,6 +265,7 @@ def test_nothing_answers_where_nothing_matches() -> None:
         ({"trigger": "keyword", "keywords": "a," * 1001}, "keywords"),
         ({"trigger": "interval"}, "every"),
         ({"trigger": "interval", "every": 0}, "every"),
+        ({"trigger": "interval", "every": float("inf")}, "every"),
         ({"trigger": "interval", "every": 0.5}, "every"),
         ({"trigger": "interval", "every": 86_401}, "every"),
         ({"trigger": "interval", "every": float("nan")}, "every"),
@@ -272,6 +273,8 @@ def test_nothing_answers_where_nothing_matches() -> None:
         ({"speed": -1}, "speed"),
         ({"speed": 10_001}, "speed"),
         ({"speed": float("inf")}, "speed"),
+        ({"speed": -float("inf")}, "speed"),
+        ({"speed": 0.05}, "speed"),
         ({"speed": float("nan")}, "speed"),
         ({"speed": None}, "speed"),
         ({"priority": 1_000_001}, "priority"),
@@ -286,7 +289,8 @@ def test_refused_at_the_field(fields: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ValidationError) as refused:
         ScriptedReply(**{"name": "new", "text": "Hello.", **fields}).full_clean()
     assert list(refused.value.message_dict) == [wrong]
-    assert all(refused.value.message_dict[wrong])
+    (told,) = refused.value.message_dict[wrong]
+    assert told
 
 
 @pytest.mark.django_db

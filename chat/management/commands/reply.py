@@ -12,13 +12,13 @@ from chat.models import ScriptedReply
 class Command(BaseCommand):
     help = (
         "Create the scripted reply NAME, or update it: what is not given stays as it is,"
-        " and without --off it is on."
+        " except that without --off it is on."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name")
+        parser.add_argument("name", metavar="NAME", help="what the admin lists it as")
         parser.add_argument(
-            "--text", required=True, help="may contain {name}, {message}, {date}, {time}"
+            "--text", help="may contain {name}, {message}, {date}, {time}; a new reply needs it"
         )
         parser.add_argument("--trigger", choices=ScriptedReply.Trigger.values)
         parser.add_argument("--keywords", metavar="A,B", help="for --trigger keyword")
@@ -26,10 +26,14 @@ class Command(BaseCommand):
         parser.add_argument("--speed", type=float, help="characters a second; 0: at once")
         parser.add_argument("--every", type=float, metavar="SECONDS", help="for interval")
         parser.add_argument("--priority", type=int, help="the highest that matches answers")
-        parser.add_argument("--off", dest="on", action="store_false")
+        parser.add_argument(
+            "--off", dest="on", action="store_false", help="it answers nobody until it is on again"
+        )
 
     def handle(self, *args: Any, name: str, on: bool, **options: Any) -> None:
         reply = ScriptedReply.objects.filter(name=name).first() or ScriptedReply(name=name)
+        if reply.pk is None and options["text"] is None:
+            raise CommandError(f"there is no reply {name!r} yet, and a new reply needs --text")
         verb = "updated" if reply.pk else "created"
         reply.on = on
         for field in ("text", "trigger", "keywords", "audience", "speed", "every", "priority"):
