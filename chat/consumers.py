@@ -9,22 +9,26 @@ from uuid import UUID
 
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
 
 from chat import actions, limits, protocol
 from chat.database import in_database
 from chat.live.hub import LiveReply, Send, Viewer, hub
-from chat.models import Assistant, Conversation, Message
+from chat.models import LIVE, Assistant, Conversation, Message
 from chat.people import Person, at_socket
 from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
 LIMITED_FRAMES = 100  # of one connection, and one a second; more close it
 WAITING_FRAMES = 32  # that want the database, of one connection
+ACTS = ("message.send", "reply.stop")  # frames that change something
+ABUSE = (protocol.BAD_FRAMES, protocol.TOO_BIG, protocol.TOO_MANY)
 CODE_POINTS_A_FRAME = 2048  # what is sent in answer to a frame counts as a frame for every so many
 
 # why somebody may not come in -> what their socket is closed with
 CLOSE_CODES = {
     "not_signed_in": protocol.NOT_SIGNED_IN,
+    "forbidden": protocol.FORBIDDEN,
     "not_found": protocol.NOT_FOUND,
     "rate_limited": protocol.TOO_MANY,
     "unavailable": protocol.RESTART,
@@ -53,6 +57,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._bucket = limits.Bucket(FRAMES_A_SECOND, FRAMES_SAVED_UP)
         self._patience = limits.Bucket(1, LIMITED_FRAMES)
         self._bad_frames = 0
+        self._deaf = False  # closed for abuse: nothing more is taken
         self._todo: list[Frame] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -84,6 +89,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             await self._join()
         except Refused as refused:
             await self.close(CLOSE_CODES[refused.code])
+        except DatabaseError as error:
+            logger.error("a connection has to come again later: %s", error)
+            await self.close(protocol.RESTART)
         except Exception:
             logger.exception("a connection could not be opened")
             await self.close(1011)
@@ -141,12 +149,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     def _leave(self) -> None:
         if self._viewer is not None:
             hub().leave(self._viewer)
-        self._todo.clear()
+        # What was said before was said; only answers are of no use any more.
+        self._todo = [frame for frame in self._todo if frame["type"] in ACTS]
 
     # --- frames
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self._viewer is None or self._viewer.gone:
+        if self._viewer is None or self._deaf:
             return
         if len((text_data or "").encode()) + len(bytes_data or b"") > protocol.LARGEST_FRAME:
             await self.close(protocol.TOO_BIG)
@@ -165,6 +174,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     async def _take(self, frame: Frame) -> None:
         assert self._viewer is not None, "frames are only taken after joining"
+        if self._viewer.gone and frame["type"] not in ACTS:
+            return
         match frame:
             case {"type": "ack", "reply": reply, "at": at}:
                 hub().ack(self._viewer, reply, at)
@@ -239,6 +250,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     async def _send_earlier(self, before: int) -> None:
         messages, has_earlier = await in_database(actions.page, self._conversation, before)
+        if any(message.status in LIVE and message.pk not in hub().live for message in messages):
+            # It ended since, and who looked first would wait for ever; or it is written elsewhere.
+            messages, has_earlier = await in_database(actions.page, self._conversation, before)
         self._pay_for(sum(len(message.text) for message in messages))
         assert self._viewer is not None, "frames are only taken after joining"
         snapshot = [message.as_frame(for_person=self._person.id) for message in messages]
@@ -260,4 +274,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         self._leave()
+        if code in ABUSE:
+            self._deaf = True
+            self._todo.clear()
         await super().close(code, reason)

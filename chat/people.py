@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 
 from chat.models import ApiKey, User
+from chat.protocol import Refused
 
 VISITOR = "visitor"  # the session's key of the id that a visitor's guest account has, or will have
 
@@ -23,10 +24,11 @@ class Person:
     id: uuid.UUID
     name: str
     guest: bool
+    active: bool = True
 
     @classmethod
     def account(cls, user: User) -> "Person":
-        return cls(user.pk, str(user), user.is_guest)
+        return cls(user.pk, str(user), user.is_guest, user.is_active)
 
     @classmethod
     def visitor(cls, id: uuid.UUID) -> "Person":
@@ -37,19 +39,33 @@ class Person:
         return {"id": str(self.id), "name": self.name, "guest": self.guest}
 
     def user(self) -> User:
-        """Return the person's User, made now if they are a guest who never wrote before."""
-        if self.guest:
-            return User.objects.guest(self.id, self.name)
-        return User.objects.get(pk=self.id)
+        """Return the person's User, made now if they are a guest who never wrote before.
+
+        Raises Refused (`forbidden`) if they may not write any more.
+        """
+        accounts = User.objects.filter(pk=self.id)
+        user = User.objects.guest(self.id, self.name) if self.guest else accounts.first()
+        if user is None or not user.is_active:
+            raise switched_off()
+        return user
+
+
+def switched_off() -> Refused:
+    return Refused("forbidden", "This account was switched off.")
 
 
 def in_session(request: HttpRequest) -> Person:
-    """Return who `request` comes from; somebody unknown gets an id for their next visits."""
+    """Return who `request` comes from; somebody unknown gets an id for their next visits.
+
+    Raises Refused (`forbidden`) if their account was switched off.
+    """
     person = _of_session(request.session, request.user)
     if person is None:
         id = uuid.uuid4()
         request.session[VISITOR] = str(id)
         person = Person.visitor(id)
+    if not person.active:
+        raise switched_off()
     return person
 
 
@@ -61,6 +77,8 @@ def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
     """
     named = {name: value.decode("latin1") for name, value in headers}
     if b"origin" in named and (person := _of_cookies(named.get(b"cookie", ""))):
+        if not person.active:
+            raise switched_off()
         return person
     scheme, _, key = named.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer":

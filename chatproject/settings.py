@@ -3,12 +3,14 @@
 A value that cannot be parsed stops the start with one line that names the variable and the mend.
 """
 
+import logging
 import os
 import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 import dj_database_url
 
@@ -43,7 +45,7 @@ def address(url: str, *schemes: str) -> str:
 
 
 def hosts(name: str, default: str) -> list[str]:
-    entries = listing(name, default)
+    entries = listing(name, default) or refuse(name, "names no host")
     for entry in entries:
         if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9a-fA-F:.]+\]", entry):
             refuse(name, f"{entry!r} is not a host name; write it without scheme, port and path")
@@ -54,7 +56,7 @@ def origins(name: str) -> list[str]:
     entries = listing(name)
     for entry in entries:
         host = address(entry, "http", "https")
-        if not host or entry.partition("://")[2] != host or " " in host:
+        if not host or entry.partition("://")[2] != host or {" ", "@"} & {*host}:
             refuse(name, f"{entry!r} is not an origin; write it like https://chat.example.org")
     return entries
 
@@ -73,7 +75,7 @@ def secret_key() -> str:
         except (OSError, UnicodeDecodeError) as error:
             refuse("SECRET_KEY_FILE", f"{file!r} cannot be read: {error}")
         return key or refuse("SECRET_KEY_FILE", f"{file!r} is empty")
-    if key := os.environ.get("SECRET_KEY", ""):
+    if key := os.environ.get("SECRET_KEY", "").strip():
         return key
     if DEVELOPMENT:
         return "for-development-only-" + "0123456789" * 5
@@ -84,11 +86,13 @@ def database() -> dict[str, Any]:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
     try:
         config: dict[str, Any] = dict(dj_database_url.parse(url))
-    except Exception as error:  # the library raises whatever urllib and int() raise
-        refuse("DATABASE_URL", f"cannot be read ({error}); write sqlite:///path or postgres://…")
-    if not config["NAME"]:
+    except Exception:  # the library raises whatever urllib and int() raise
+        refuse("DATABASE_URL", "cannot be read; write sqlite:///path or postgres://host/name")
+    if config["NAME"] in ("", ":memory:"):
         refuse("DATABASE_URL", "names no database; write sqlite:///path or postgres://host/name")
     if config["ENGINE"] == "django.db.backends.sqlite3":
+        if not (folder := Path(config["NAME"]).parent).is_dir():
+            refuse("DATABASE_URL", f"there is no folder {str(folder)!r}")
         # WAL lets readers go on while one writes; IMMEDIATE makes a second writer wait its turn
         # instead of failing in the middle (https://docs.djangoproject.com/en/5.2/ref/databases/).
         config["OPTIONS"] = {
@@ -110,6 +114,11 @@ def redis_urls() -> list[str]:
         if not address(url, "redis", "rediss", "unix"):
             refuse("REDIS_URL", f"{url!r} is not a Redis address; write redis://host:6379/0")
     return urls
+
+
+def time_zone() -> str:
+    name = os.environ.get("TIME_ZONE") or "UTC"
+    return name if name in available_timezones() else refuse("TIME_ZONE", f"{name!r} is unknown")
 
 
 # Serving for others, and checking that, wants a secret of one's own; what one types beside
@@ -143,8 +152,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "chat.middleware.UnavailableMiddleware",
+    "chat.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -207,7 +216,7 @@ LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 SESSION_COOKIE_AGE = 90 * 24 * 3600  # a guest's only way back to what they wrote
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
+TIME_ZONE = time_zone()
 USE_I18N = USE_TZ = True
 
 STATIC_URL = "static/"
@@ -223,11 +232,31 @@ if flag("SECURE_PROXY", default=False):
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Let a request that was refused (forbidden, a foreign host) be one line in the log."""
+    if record.name.startswith("django.security") or record.levelno < logging.ERROR:
+        record.exc_info = None
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "without_traceback": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_traceback,
+        }
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_traceback"],
+        }
+    },
     "loggers": {
         name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
         for name in ("chat", "django")

@@ -12,7 +12,7 @@ from tests.server import ROOT
 # the same row (two doors, say) know nothing of each other. `.*` stands for all of a package.
 HOUSE = {
     "entry": ["chatproject.asgi", "chatproject.urls"],
-    "wiring": ["chat.routing", "chat.service", "chat.apps", "chat.management.*"],
+    "wiring": ["chat.routing", "chat.service", "chat.apps", "chat.middleware", "chat.management.*"],
     "doors": ["chat.consumers", "chat.views", "chat.admin", "chat.intervals"],
     "what the doors stand in": ["chat.sockets"],
     "verbs": ["chat.actions"],

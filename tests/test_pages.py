@@ -169,6 +169,27 @@ def test_login_needs_the_csrf_token(alice: User) -> None:
     assert log_in(Client(enforce_csrf_checks=True))[0] == 403
 
 
+# --- requests that are refused -----------------------------------------------------------------
+
+
+def test_foreign_host_is_one_line_in_the_log(server: Server) -> None:
+    since = len(server.log.read_text())
+    request = urllib.request.Request(f"{server.url}/", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=PATIENCE)
+    with refused.value:
+        assert refused.value.code == 400
+    log = written(server, since)
+    assert "evil.example" in log
+    assert "Traceback" not in log
+
+
+def test_nobody_can_move_the_links(server: Server) -> None:
+    request = urllib.request.Request(f"{server.url}/", headers={"Daphne-Root-Path": "/evil"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as page:
+        assert "/evil" not in page.read().decode()
+
+
 # --- health ------------------------------------------------------------------------------------
 
 
@@ -183,9 +204,8 @@ def fetch(url: str) -> tuple[int, str]:
 
 
 @contextmanager
-def unready(folder: Path, **environment: str) -> Iterator[str]:
+def unready(server: Server) -> Iterator[str]:
     """A server that listens, though not all it needs is there; its address."""
-    server = Server(folder, **environment)
     daphne = [sys.executable, "-m", "daphne", "-p", str(server.port)]
     with subprocess.Popen(
         [*daphne, "chatproject.asgi:application"],
@@ -216,11 +236,24 @@ def test_healthy_server_is_ready(server: Server) -> None:
 def test_unready_server_lives_and_names_the_failing_part(
     tmp_path: Path, variable: str, scheme: str, part: str
 ) -> None:
+    Server(tmp_path).manage("migrate")
     nobody_there = f"{scheme}://127.0.0.1:{free_port()}/0"
-    with unready(tmp_path, **{variable: nobody_there}) as url:
+    with unready(Server(tmp_path, **{variable: nobody_there})) as url:
         assert fetch(f"{url}/healthz")[0] == 200
         status, text = fetch(f"{url}/readyz")
         assert (status, json.loads(text)) == (503, {"status": "unavailable", "failing": [part]})
+
+
+def test_server_whose_database_was_not_migrated_is_not_ready(tmp_path: Path) -> None:
+    with unready(Server(tmp_path)) as url:
+        assert json.loads(fetch(f"{url}/readyz")[1])["failing"] == ["database"]
+        assert fetch(f"{url}/")[0] == 503
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_by_address(client: Client, path: str) -> None:
+    assert client.get(path, headers={"host": "10.1.2.3:8000"}).status_code == 200
 
 
 # --- what the server serves itself -------------------------------------------------------------

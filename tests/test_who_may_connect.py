@@ -5,8 +5,9 @@ import uuid
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from typing import NamedTuple
+from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, build_opener
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -182,6 +183,40 @@ async def test_key_of_a_deactivated_account_and_revoked_key(
     assert await refused(Client(server.url, origin=server.url, authorization=bearer)) == 4401
 
 
+SWITCH_OFF = "from chat.models import User; User.objects.filter(pk='{}').update(is_active=False)"
+DELETE = "from chat.models import User; User.objects.filter(pk='{}').delete()"
+
+
+async def test_guest_who_was_switched_off(visit: Visit, server: Server) -> None:
+    """Their open pages can post nothing more, and they do not come in again."""
+    cookie = session(server.url)
+    async with visit(cookie=cookie) as charlie:
+        await charlie.post("hi")
+        server.manage("shell", "-c", SWITCH_OFF.format(charlie.ready["you"]["id"]))
+        await charlie.send("message.send", text="hi again", key="again")
+        error = await charlie.until(lambda frame: frame["type"] == "error")
+        assert error
+        assert (error["code"], error["key"]) == ("forbidden", "again")
+    assert await refused(visit(cookie=cookie)) == 4403
+    assert await refused(visit(charlie.own_path, cookie=cookie)) == 4403
+    with pytest.raises(HTTPError) as page:
+        build_opener().open(Request(f"{server.url}/", headers={"Cookie": cookie}))
+    with page.value:
+        assert page.value.code == 403
+
+
+@pytest.mark.parametrize(("name", "end"), [("dora", SWITCH_OFF), ("eve", DELETE)])
+async def test_account_that_ends_while_connected(server: Server, name: str, end: str) -> None:
+    key = server.account(name)
+    async with Client(server.url, authorization=f"Bearer {key}") as dora:
+        await dora.end(await dora.post("hi"))
+        server.manage("shell", "-c", end.format(dora.ready["you"]["id"]))
+        await dora.send("message.send", text="hi again", key="again")
+        error = await dora.until(lambda frame: frame["type"] == "error")
+        assert error
+        assert (error["code"], error["key"]) == ("forbidden", "again")
+
+
 async def handshake(client: Client) -> int:
     """Return the HTTP status with which the handshake is refused."""
     with pytest.raises(InvalidStatus) as refusal:
@@ -271,6 +306,16 @@ async def test_without_a_key_not_even_whether_a_conversation_exists(
 )
 async def test_path_that_leads_nowhere(visit: Visit, path: str) -> None:
     assert await refused(visit(path)) == 4404
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"daphne-root-path": "/evil"}, {"daphne-root-path": "/%ff"}, {"sec-websocket-protocol": "é"}],
+    ids=lambda header: str(header),
+)
+async def test_header_that_only_confuses(visit: Visit, header: dict[str, str]) -> None:
+    async with visit(**header) as alice:
+        assert alice.ready["you"]["guest"]
 
 
 async def test_looking_makes_no_account(visit: Visit, server: Server) -> None:
