@@ -15,7 +15,7 @@ from chat import answers, limits, protocol
 from chat.characters import boundary
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.models import Conversation, Message
+from chat.models import LIVE, Conversation, Message
 from chat.people import Person
 from chat.protocol import Refused
 from chat.reply import run
@@ -77,7 +77,10 @@ async def stop(conversation: Conversation, reply: int, at: int | None) -> None:
             raise _ended(reply)
         return
     message = await _or_unavailable(_stop_elsewhere, conversation, reply, at, reply=reply)
-    await hub().finish(hub().live.get(reply) or hub().open(message), message.text)
+    if running := run.runs().get(reply):  # it was taken over here just now
+        await running.lose()
+    else:
+        await hub().finish(hub().open(message), message.text)
 
 
 async def remind(conversation: uuid.UUID, rule: int) -> None:
@@ -173,6 +176,8 @@ def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> M
     message = conversation.messages.find(reply)
     if message is None or message.assistant is None:
         raise Refused("not_found", "There is no such reply.")
+    if message.status not in LIVE:
+        raise _ended(reply)
     text = message.script if message.script and at is not None else message.text
     if not message.stop(text[: boundary(text, len(text) if at is None else min(at, len(text)))]):
         raise _ended(reply)

@@ -1,11 +1,7 @@
 """The clock's door: scripted replies that come again every so many seconds."""
 
-import asyncio
-import logging
 import time
 from uuid import UUID
-
-from django.db import DatabaseError
 
 from chat import actions
 from chat.assistants import scripted
@@ -13,23 +9,17 @@ from chat.database import in_database
 from chat.live.hub import hub
 from chat.models import ScriptedReply
 
-LOOK_EVERY = 1.0  # seconds
-
-logger = logging.getLogger(__name__)
-
 Alarm = tuple[UUID, int]  # a conversation, an interval reply
 
 
-async def run() -> None:
-    """Ring for as long as the process lives."""
-    due: dict[Alarm, float] = {}
-    while True:
-        try:
-            due = await ring(due, time.monotonic())
-        except Exception as error:  # it must outlive whatever goes wrong once
-            known = isinstance(error, DatabaseError)
-            logger.warning("interval replies have to wait: %s", error, exc_info=not known)
-        await asyncio.sleep(LOOK_EVERY)
+class Clock:
+    """Rings at every look; it knows from the last when the next reply is due."""
+
+    def __init__(self) -> None:
+        self._due: dict[Alarm, float] = {}
+
+    async def look(self) -> None:
+        self._due = await ring(self._due, time.monotonic())
 
 
 async def ring(due: dict[Alarm, float], now: float) -> dict[Alarm, float]:

@@ -1,7 +1,10 @@
 """What a server process does by itself, whoever is connected."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 
+from django.db import DatabaseError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
@@ -13,6 +16,10 @@ from chat.models import release
 from chat.reply import run
 from chat.reply.journal import PROCESS, keeper
 from chat.reply.watchdog import Watchdog
+
+LOOK_EVERY = 1.0  # seconds
+
+logger = logging.getLogger(__name__)
 
 
 def start_with_server() -> None:
@@ -26,13 +33,27 @@ def _stopped() -> "Deferred[None]":
     return Deferred.fromFuture(asyncio.ensure_future(service().stop()))
 
 
+async def again_and_again(look: Callable[[], Awaitable[None]]) -> None:
+    """Call `look` every second; whatever goes wrong with it once does not end that."""
+    trouble = ""
+    while True:
+        try:
+            await look()
+            trouble = ""
+        except Exception as error:
+            if trouble != (trouble := str(error)):  # said once, not every second
+                known = isinstance(error, DatabaseError)
+                logger.error("%s: %s", look.__qualname__, error, exc_info=not known)
+        await asyncio.sleep(LOOK_EVERY)
+
+
 class Service:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        for coroutine in (Watchdog().run(), intervals.run()):
-            self._tasks.append(asyncio.create_task(coroutine))
+        for look in (Watchdog().look, intervals.Clock().look):
+            self._tasks.append(asyncio.create_task(again_and_again(look)))
 
     async def stop(self) -> None:
         """Send everyone away, save what is being written and let go of it for the next process."""

@@ -7,11 +7,16 @@ import logging
 from typing import Any
 
 from autobahn.websocket import protocol as autobahn
+from daphne import http_protocol
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+
+from chat.protocol import LARGEST_FRAME, TOO_SLOW
+
+MOST_UNREAD = 1024 * 1024  # bytes for one client, beyond those that its socket takes
 
 
 class Backpressure:
-    """Stops reading from a client that does not read what it is sent.
+    """Stops reading from a client that does not read what it is sent, and counts what it owes.
 
     Daphne writes to a full socket without end (https://github.com/django/daphne/issues/170), so
     whoever asks and does not listen could fill the memory. Pings then find out whether it lives.
@@ -19,18 +24,29 @@ class Backpressure:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
+        self.full = False
+        self._unread = 0  # bytes written while the socket was full
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's names
+        self.full = True
         self._transport.pauseProducing()
 
     def resumeProducing(self) -> None:  # noqa: N802
+        self.full, self._unread = False, 0
         self._transport.resumeProducing()
 
     def stopProducing(self) -> None:  # noqa: N802
         """The connection is lost; there is nothing left to hold back."""
 
+    def has_room(self, size: int) -> bool:
+        """Count `size` more bytes for a full socket; False if they are too many."""
+        self._unread += size
+        return self._unread <= MOST_UNREAD
+
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
+    maxFramePayloadSize = LARGEST_FRAME  # noqa: N815 - told by the header, before it is read
+
     def onConnect(self, request: Any) -> Any:  # noqa: N802
         self.failByDrop = False  # a frame that is too big gets its 1009 before the line is cut
         return super().onConnect(request)
@@ -38,11 +54,39 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     def onOpen(self) -> None:  # noqa: N802
         super().onOpen()
         self.transport.unregisterProducer()  # what is left of the HTTP request
-        self.transport.registerProducer(Backpressure(self.transport), streaming=True)
+        self._backpressure = Backpressure(self.transport)
+        self.transport.registerProducer(self._backpressure, streaming=True)
+        # Nobody takes frames before the first is sent, and Daphne's queue has no end.
+        self.transport.pauseProducing()
+        self._heard = False
+
+    def _hear(self) -> None:
+        self._heard = True
+        self.transport.resumeProducing()
+
+    def serverSend(self, content: str | bytes, binary: bool = False) -> None:  # noqa: N802
+        if not self._heard:
+            self._hear()
+        data = content.encode() if isinstance(content, str) else content
+        if self._backpressure.full and not self._backpressure.has_room(len(data)):
+            self.serverClose(TOO_SLOW)
+        else:
+            self.sendMessage(data, binary)
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
+        if not self._heard:
+            self._hear()
         # Autobahn's sendClose refuses all codes below 3000 but 1000; 1009 and 1012 are as good.
         self.sendCloseFrame(code=1000 if code is None else code)
+
+
+class Request(http_protocol.WebRequest):  # type: ignore[misc]
+    def process(self) -> Any:
+        # Any client may send it, and all our links would move.
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        # We speak none, and Daphne stumbles over names that are not ASCII.
+        self.requestHeaders.removeHeader(b"sec-websocket-protocol")
+        return super().process()
 
 
 def _unread(value: object) -> str:
@@ -52,6 +96,7 @@ def _unread(value: object) -> str:
 def mend() -> None:
     """Let Daphne use the Socket above, from the next connection on."""
     WebSocketFactory.protocol = Socket
+    http_protocol.WebRequest = Request
     if not logging.getLogger("autobahn").isEnabledFor(logging.DEBUG):
         # It makes up two coloured words of a debug line for every frame that it sends, also when
         # nobody reads them: up to a quarter of what a frame costs.

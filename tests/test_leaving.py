@@ -1,10 +1,13 @@
-"""Who has gone is forgotten, however they went."""
+"""Who has gone is forgotten, however they went; what they said before is not."""
 
 import pytest
 from channels.testing import WebsocketCommunicator
 
 from chat.live.hub import hub
 from chatproject.asgi import application
+from tests.client import session
+from tests.conftest import Visit
+from tests.server import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,3 +33,14 @@ async def test_cancelled_by_the_server() -> None:
     alice.stop()
     await alice.wait()
     assert not hub().watched()
+
+
+async def test_what_was_said_before_leaving_was_said(visit: Visit, server: Server) -> None:
+    cookie = session(server.url)
+    keys = {f"key {number}" for number in range(5)}
+    async with visit(cookie=cookie) as alice:
+        path = alice.own_path
+        for key in sorted(keys):
+            await alice.send("message.send", text="hi", key=key)
+    async with visit(path, cookie=cookie) as alice:
+        await alice.until(lambda _: keys <= {each["key"] for each in alice.messages.values()})

@@ -6,11 +6,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
-from chat.models import COMPLETE, Message
-from chat.reply import run, watchdog
+from chat import actions, service
+from chat.live.hub import hub
+from chat.models import COMPLETE, STOPPED, Conversation, Message
+from chat.reply import run
 from chat.reply.journal import PROCESS
 from chat.reply.watchdog import STILL, Watchdog
-from tests.test_saving import waiting_reply, written
+from tests.test_saving import waiting_reply, watching, written
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,21 +49,44 @@ async def test_reply_let_go_is_claimed_at_once() -> None:
     assert (await written(reply)).status == COMPLETE
 
 
-async def test_looking_goes_on_after_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = asyncio.Queue[int]()
-    defects = iter([ValueError("a defect"), DatabaseError("no database"), None])
+async def test_looking_goes_on_after_a_defect(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(service, "LOOK_EVERY", 0)
+    looks = asyncio.Queue[Exception | None]()
+    trouble = iter([ValueError("a defect"), *[DatabaseError("no database")] * 3, None])
 
-    async def look(dog: Watchdog) -> None:
-        looks.put_nowait(1)
-        if defect := next(defects, None):
-            raise defect
+    async def look() -> None:
+        await looks.put(what := next(trouble, None))
+        if what:
+            raise what
 
-    monkeypatch.setattr(watchdog, "LOOK_EVERY", 0)
-    monkeypatch.setattr(Watchdog, "look", look)
-    watching = asyncio.create_task(Watchdog().run())
-    for _ in range(3):
-        await looks.get()
+    watching = asyncio.create_task(service.again_and_again(look))
+    while await looks.get():
+        pass
     watching.cancel()
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "a defect",
+        "no database",
+    ]
+
+
+async def test_stop_in_the_moment_of_takeover() -> None:
+    """The claim comes first, the stop finds nobody writing here yet: it is final all the same."""
+    reply = await orphan(text="From the")
+    conversation = await Conversation.objects.aget()
+    async with watching(await Message.objects.select_related("assistant").aget()) as frames:
+        await asyncio.gather(
+            Watchdog()._take_over(reply.pk, ("a dead process", 0)),
+            actions.stop(conversation, reply.pk, 4),
+        )
+        changed = await frames.until(lambda frame: frame["type"] == "message.changed")
+        end = await frames.until(lambda frame: frame["type"] == "reply.end")
+    assert (changed["message"]["status"], changed["message"]["text"]) == (STOPPED, "From")
+    assert (end["status"], end["length"]) == (STOPPED, 4)
+    saved = await written(reply)
+    assert (saved.status, saved.text) == (STOPPED, "From")
+    assert not hub().live
 
 
 async def test_only_one_of_two_claims_it() -> None:

@@ -321,6 +321,8 @@ class Hub:
             viewer.pending.append((brings, frame))
 
     async def _send(self, viewer: Viewer, messages: Iterable[dict[str, Any]]) -> None:
+        if viewer.gone:
+            return
         viewer.busy = True
         try:
             for message in messages:

@@ -85,7 +85,8 @@ class Keeper:
 
     async def save(self) -> None:
         """Save all journals now."""
-        await self._save(list(self.journals.values()))
+        if self.journals:
+            await self._save(list(self.journals.values()))
 
     async def _run(self) -> None:
         next_save = time.monotonic() + SAVE_EVERY

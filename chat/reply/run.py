@@ -57,8 +57,12 @@ class Run:
         """Wait until the reply has ended, and its end is saved."""
         await asyncio.shield(self._writing)
 
+    async def lose(self) -> None:
+        """Give the reply up: somebody else ended it, or took it over; the database says which."""
+        self._on_lost()
+        await self.finished()
+
     def _on_lost(self) -> None:
-        """Somebody else ended the reply, or took it over; the database says which."""
         self._lost = True
         self._typing.cancel()
 

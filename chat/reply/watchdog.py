@@ -1,17 +1,13 @@
 """Looks after replies whose writer is gone."""
 
-import asyncio
 import logging
-
-from django.db import DatabaseError
 
 from chat.database import in_database
 from chat.models import LIVE, Message
 from chat.reply import run
 from chat.reply.journal import PROCESS
 
-LOOK_EVERY = 1.0  # seconds
-STILL = 3  # looks in a row that find a heartbeat unmoved: then the writer is gone
+STILL = 3  # looks in a row, a second apart, that find a heartbeat unmoved: then the writer is gone
 
 logger = logging.getLogger(__name__)
 
@@ -28,22 +24,13 @@ class Watchdog:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Pulse, int]] = {}  # reply -> its pulse, looks it stood still
 
-    async def run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except Exception as error:  # it must outlive whatever goes wrong once
-                self._seen.clear()
-                known = isinstance(error, DatabaseError)
-                logger.warning("cannot look after replies: %s", error, exc_info=not known)
-            await asyncio.sleep(LOOK_EVERY)
-
     async def look(self) -> None:
         """Look once at all live replies, and claim those whose writer is gone."""
+        before, self._seen = self._seen, {}
         pulses = await in_database(_pulses)
         ours = run.runs()
         self._seen = {
-            id: (pulse, self._stood_still(id, pulse))
+            id: (pulse, _stood_still(pulse, *before.get(id, (None, 0))))
             for id, pulse in pulses.items()
             if id not in ours
         }
@@ -51,15 +38,15 @@ class Watchdog:
             if looks >= STILL or not pulse[0]:
                 await self._take_over(id, pulse)
 
-    def _stood_still(self, id: int, pulse: Pulse) -> int:
-        before, looks = self._seen.get(id, (None, 0))
-        return looks + 1 if before == pulse else 0
-
     async def _take_over(self, id: int, pulse: Pulse) -> None:
         message = await in_database(_claim, id, pulse)
         if message is not None:
             logger.info("reply %s goes on here", id)
             run.start(message)
+
+
+def _stood_still(pulse: Pulse, before: Pulse | None, looks: int) -> int:
+    return looks + 1 if before == pulse else 0
 
 
 def _pulses() -> dict[int, Pulse]:
