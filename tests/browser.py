@@ -167,6 +167,7 @@ class Line:
         self.sent: list[Frame] = []  # what the pages have sent
         self.change: Callable[[Frame], list[Frame]] = lambda frame: [frame]  # what becomes of it
         self._holds_up = self._is_cut = False
+        self._code: int | None = None
         self._hold_since: Callable[[Frame], bool] = lambda _: False
         self._holding: set[WebSocketRoute] = set()
         self._held: list[Callable[[], None]] = []
@@ -190,13 +191,21 @@ class Line:
         for pass_on in held:
             pass_on()
 
-    async def cut(self) -> None:
-        """Nothing comes through any more, and what was held is lost."""
-        self._is_cut = True
+    def say(self, frame: Frame) -> None:
+        """Send `frame` to the pages, as the server would."""
+        for socket in self._sockets:
+            socket.send(json.dumps(frame))
+
+    async def cut(self, code: int | None = None) -> None:
+        """Nothing comes through any more, and what was held is lost.
+
+        With a `code` it is the server who closes each connection, and says why.
+        """
+        self._is_cut, self._code = True, code
         self._held.clear()
         sockets, self._sockets = self._sockets, []
         for socket in sockets:
-            await socket.close()
+            await socket.close(code=code)
 
     def mend(self) -> None:
         self._is_cut = False
@@ -210,7 +219,7 @@ class Line:
     async def _connect(self, socket: WebSocketRoute) -> None:
         self.attempts += 1
         if self._is_cut:
-            await socket.close()
+            await socket.close(code=self._code)
             return
         server = socket.connect_to_server()
         self._sockets.append(socket)

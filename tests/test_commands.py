@@ -420,3 +420,18 @@ def test_runserver_never_migrates_a_configured_database(tmp_path: Path) -> None:
     assert tables(configured) == set()
     assert not server.database.exists()
     assert "unapplied migration(s)" in server.log.read_text()
+
+
+def test_commands_say_what_a_new_database_needs(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "reply", "answer", "--speed", "50"],
+        cwd=ROOT,
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "python manage.py migrate" in done.stderr
+    assert "Traceback" not in done.stderr

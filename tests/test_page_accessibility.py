@@ -170,6 +170,7 @@ async def test_a_reply_is_stopped_and_the_way_back_is_found_without_a_mouse(
     await expect(alice.role("jump")).to_be_focused()
     await alice.page.keyboard.press("Enter")
     await expect(alice.role("jump")).to_be_hidden()
+    await expect(alice.role("messages")).to_be_focused()  # as the button is gone
     await alice.role("stop").focus()
     await alice.page.keyboard.press("Enter")
     await alice.ended(2, "stopped")

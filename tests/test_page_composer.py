@@ -10,10 +10,12 @@ from playwright.async_api import expect
 from tests.browser import Arrive, Tab, in_browser
 from tests.client import Frame
 from tests.server import Server, running
+from tests.test_saving import locked
 
 pytestmark = in_browser
 
 HELLO = "Hello from server!"
+INVISIBLE = ("\u200b\u200b", "\u00ad", "\u2060\ufeff", "\u3000\u2028", "\u202e \U000e0020")
 
 
 @pytest.fixture
@@ -78,11 +80,14 @@ async def test_enter_of_a_browser_that_reports_it_late_does_not_send(
 
 async def test_blank_is_not_sent(arrive: Arrive, server: Server) -> None:
     alice = await arrived(arrive, server)
-    for text in ("", "   ", "\n \n\t"):
+    for text in ("", "   ", "\n \n\t", *INVISIBLE):
         await alice.write(text)
-        assert await mine(alice) == []
+        assert await mine(alice) == [], ascii(text)
         await expect(alice.role("send")).to_be_disabled()
-        await expect(alice.role("input")).to_have_value(text)
+        assert await alice.role("input").input_value() == text
+    for text in INVISIBLE:
+        await alice.role("input").fill(f"{text}!{text}")
+        await expect(alice.role("send")).to_be_enabled()
 
 
 async def test_too_long_is_refused_with_the_reason_and_kept(arrive: Arrive, server: Server) -> None:
@@ -145,12 +150,17 @@ async def test_too_many_messages_are_said_at_the_message_and_kept(
     texts = ["first", "second", "third"]  # of three, one is too many, even if a minute begins now
     for text in texts:
         await alice.write(text)
-    note = alice.page.locator("[data-status=sending] [data-role=note]").first
+    notes = alice.page.locator("[data-status=sending] [data-role=note]")
+    note, others = notes.first, notes.filter(has_text="Waiting…")
     await expect(note).to_contain_text("At most 1 message a minute.")
     await expect(note).to_contain_text("It will be sent again in")
+    waiting = await alice.page.locator("[data-status=sending]").count()
+    await expect(others).to_have_count(waiting - 1)
+    await expect(others.last).to_be_visible()
     assert await mine(alice) == texts, "nothing is lost"
     await alice.page.reload()
     await expect(note).to_contain_text("At most 1 message a minute.")
+    await expect(others).to_have_count(waiting - 1)
     assert await mine(alice) == texts, "not by a reload either"
 
 
@@ -168,6 +178,20 @@ async def test_what_had_to_wait_is_sent_by_itself(arrive: Arrive, patient_server
     await expect(alice.mine.last).to_have_attribute("data-status", "complete")
     await expect(note).to_be_hidden()
     assert await mine(alice) == ["first", "second"]
+
+
+async def test_what_cannot_be_saved_now_is_sent_when_it_can(
+    arrive: Arrive, own_server: Server
+) -> None:
+    alice = await arrived(arrive, own_server)
+    note = alice.mine.last.locator("[data-role=note]")
+    with locked(own_server.database):
+        await alice.write("Well meant")
+        await expect(note).to_contain_text("cannot save", timeout=15_000)
+        await expect(note).to_contain_text("It will be sent again in")
+    await expect(alice.mine.last).to_have_attribute("data-status", "complete", timeout=15_000)
+    await alice.ended(2)
+    assert await mine(alice) == ["Well meant"]
 
 
 async def test_refused_message_can_be_sent_again_or_taken_back(

@@ -1,7 +1,9 @@
 """The network fails, or the server: a plain notice, and in the end everything is there, once."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser import CANNOT_CONNECT, Arrive, in_browser
@@ -10,6 +12,7 @@ from tests.server import Server
 pytestmark = in_browser
 
 HELLO = "Hello from server!"
+SIGNED_OUT, FORBIDDEN, NOT_FOUND, TOO_MANY = 4401, 4403, 4404, 4429  # why the server closes
 
 # Runs a page's connection against a network that is down, for five minutes of a clock that is
 # turned by hand, and returns the pauses between its attempts in milliseconds; twenty times.
@@ -80,7 +83,7 @@ async def test_browser_that_knows_it_is_offline_says_so_at_once(
     await alice.offline()
     await alice.write("Written in a tunnel")
     await expect(alice.mine).to_have_attribute("data-status", "sending")
-    await expect(alice.mine.locator("[data-role=note]")).to_have_text("Sending…")
+    await expect(alice.mine.locator("[data-role=note]")).to_have_text("Waiting…")
     await person.context.set_offline(False)
     await alice.online()
     await alice.ended(2)
@@ -99,6 +102,10 @@ async def test_what_is_written_offline_is_sent_once_and_in_order(
     for text in ("first", "second", "third"):
         await alice.write(text)
     assert [status for _, status, _ in (await alice.said())[1:]] == ["sending"] * 3
+    notes = alice.mine.locator("[data-role=note]")
+    for number in range(3):
+        await expect(notes.nth(number)).to_have_text("Waiting…")
+        await expect(notes.nth(number)).to_be_visible()
     await alice.page.reload()
     await expect(alice.messages).to_have_count(3)
     assert await alice.texts() == ["first", "second", "third"], "kept over a reload"
@@ -145,6 +152,87 @@ async def test_message_that_the_network_repeats_is_there_once(
     await alice.write("Once more")
     await alice.ended(3)
     assert await alice.texts() == [HELLO, "Once is enough", HELLO, "Once more", HELLO]
+
+
+async def test_who_was_signed_out_is_told_and_loses_nothing(arrive: Arrive, server: Server) -> None:
+    person = await arrive(server)
+    line = await person.line()
+    alice = await person.open()
+    await alice.greeted()
+    await line.cut(SIGNED_OUT)
+    await alice.offline()
+    notice = alice.role("connection")
+    await expect(notice).to_contain_text("You were signed out.")
+    await alice.write("to be sent")
+    await alice.role("input").fill("half a thought")
+    await alice.page.evaluate("dispatchEvent(new Event('offline'))")
+    await alice.page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(notice).to_contain_text("You were signed out.")
+    assert line.attempts == 1, "to try again would not help"
+    line.mend()
+    login = alice.page.get_by_role("link", name="Log in again")
+    await expect(login).to_have_attribute("href", "/accounts/login/?next=/")
+    await alice.page.get_by_role("link", name="Reload the page").click()
+    await alice.ended(2)
+    await expect(alice.role("input")).to_have_value("half a thought")
+    assert await alice.texts() == [HELLO, "to be sent", HELLO]
+    await expect(alice.page.get_by_role("link", name="Reload the page")).to_be_hidden()
+
+
+async def test_conversation_that_is_gone_leads_back_to_the_chat(
+    arrive: Arrive, server: Server
+) -> None:
+    person = await arrive(server)
+    line = await person.line()
+    first = await person.open()
+    await first.greeted()
+    alice = await person.open()  # it has the conversation's own socket
+    await alice.greeted()
+    for code, words in ((FORBIDDEN, "You may not take part"), (NOT_FOUND, "is gone")):
+        await line.cut(code)
+        await alice.offline()
+        await expect(alice.role("connection")).to_contain_text(words)
+        line.mend()
+        await alice.page.get_by_role("link", name="Back to the chat").click()
+        await alice.online()
+        await alice.greeted()
+
+
+async def test_too_many_is_said_and_heals_by_itself(arrive: Arrive, server: Server) -> None:
+    person = await arrive(server)
+    line = await person.line()
+    alice = await person.open()
+    await alice.greeted()
+    await line.cut(TOO_MANY)
+    await alice.offline()
+    await expect(alice.role("connection")).to_contain_text("too many pages open")
+    await line.cut()
+    await expect(alice.role("connection")).to_contain_text("No connection")
+    line.mend()
+    await alice.online()
+    await expect(alice.role("connection")).to_be_hidden()
+
+
+@pytest.mark.parametrize("code", [None, SIGNED_OUT])
+async def test_notice_and_hint_stand_beside_each_other_on_a_tiny_screen(
+    arrive: Arrive, server: Server, code: int | None
+) -> None:
+    person = await arrive(server, viewport={"width": 320, "height": 256})
+    line = await person.line()
+    alice = await person.open()
+    await alice.greeted()
+    await alice.write("x" * 32_001)
+    await line.cut(code)
+    await alice.offline()
+    notice = alice.role("connection").locator("p")
+    parts = (alice.role("header"), notice, alice.role("hint"), alice.role("input"))
+    for part in (*parts, alice.role("send")):
+        await expect(part).to_be_in_viewport(ratio=1)
+    boxes = [await part.bounding_box() for part in parts]
+    for above, below in pairwise(boxes):
+        assert above
+        assert below
+        assert above["y"] + above["height"] <= below["y"]
 
 
 async def test_pauses_grow_up_to_half_a_minute_and_differ(arrive: Arrive, server: Server) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FloatRect, expect
 
 from tests.browser import Arrive, Tab, in_browser
 from tests.server import Server
@@ -43,6 +43,14 @@ ENDS = """element => {
   };
   return [middle(0, 1), middle(node.length - 1, node.length)];
 }"""
+STACKED = "".join(letter + "\u0301\u0316" * 40 for letter in "stacked")
+ACCENTED = "ÅÊÇỆ ģṩ̣ gjpqy 👩‍👩‍👧‍👦 นี้ปู่"
+HIDE = "text => { text.style.visibility = 'hidden'; }"
+UNCLIP = """text => {
+  for (let one = text; one.dataset.role !== "message"; one = one.parentElement) {
+    one.style.overflow = "visible";
+  }
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +59,11 @@ def echo(server: Server) -> str:
     rule = ("--trigger", "keyword", "--keywords", "page-parrot", "--speed", "0")
     server.manage("reply", "page-parrot", "--text", "{message}", *rule)
     return "page-parrot"
+
+
+def box(top: float, bottom: float) -> FloatRect:
+    """Return what lies between `top` and `bottom` of the page."""
+    return FloatRect(x=0, y=top, width=1280, height=bottom - top)
 
 
 async def arrived(arrive: Arrive, server: Server) -> Tab:
@@ -141,3 +154,44 @@ async def test_accents_without_end_stay_in_their_bubble(
     alice = await arrived(arrive, server)
     await alice.write("page-zalgo")
     assert await alice.ended(2) == zalgo
+
+
+async def test_stacked_accents_do_not_run_over_the_neighbours(
+    arrive: Arrive, server: Server, scripted: Callable[..., str]
+) -> None:
+    scripted("page-stacked", STACKED, "--speed", "0")
+    alice = await arrived(arrive, server)
+    await alice.greeted()
+    await alice.write("page-stacked")
+    assert await alice.ended(2) == STACKED
+    await alice.write("one below")
+    await alice.ended(3)
+    above = await alice.mine.first.bounding_box()
+    bubble = await alice.replies.nth(1).locator(".bubble").bounding_box()
+    below = await alice.mine.last.bounding_box()
+    assert above
+    assert bubble
+    assert below
+    outside = [
+        box(above["y"], bubble["y"]),
+        box(bubble["y"] + bubble["height"], below["y"] + below["height"]),
+    ]
+    seen = [await alice.page.screenshot(clip=part) for part in outside]
+    await alice.text(alice.replies.nth(1)).evaluate(HIDE)
+    assert [await alice.page.screenshot(clip=part) for part in outside] == seen
+
+
+async def test_ordinary_accents_and_the_cursor_are_not_cut(
+    arrive: Arrive, server: Server, scripted: Callable[..., str]
+) -> None:
+    scripted("page-accents", f"{ACCENTED} " * 20, "--speed", "50")
+    person = await arrive(server, reduced_motion="reduce")
+    line = await person.line()
+    alice = await person.open()
+    await alice.greeted()
+    line.hold_down(since=lambda frame: frame.get("at", 0) > 60)
+    await alice.write("page-accents")
+    await alice.typed(2, length=50)
+    seen = await alice.reply.screenshot()
+    await alice.text(alice.reply).evaluate(UNCLIP)
+    assert await alice.reply.screenshot() == seen

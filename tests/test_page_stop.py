@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser import Arrive, Tab, in_browser
+from tests.client import Frame
 from tests.server import Server
 
 pytestmark = in_browser
@@ -20,6 +21,19 @@ NOTE_WHAT_IS_SHOWN = """() => {
   };
   for (const event of ["keydown", "click"]) addEventListener(event, note, { capture: true });
 }"""
+
+# Notes the same of every live reply, by its id.
+NOTE_ALL_THAT_IS_SHOWN = """() => {
+  window.shown = null;
+  const note = () => {
+    shown ??= Object.fromEntries(
+      [...document.querySelectorAll("[data-status=waiting], [data-status=streaming]")]
+        .map(one => [one.dataset.message, one.querySelector("[data-role=text]").textContent]));
+  };
+  for (const event of ["keydown", "click"]) addEventListener(event, note, { capture: true });
+}"""
+TEXTS = """bubbles => Object.fromEntries(bubbles.map(
+  one => [one.dataset.message, one.querySelector("[data-role=text]").textContent]))"""
 
 
 async def by_button(tab: Tab) -> None:
@@ -133,3 +147,55 @@ async def test_family_is_never_torn(
     assert shown == FAMILY * (len(shown.encode()) // len(FAMILY.encode()))
     for _, text in await alice.recorded(shown):
         assert text.replace(FAMILY, "") == "", "half a family was never seen"
+
+
+@pytest.mark.parametrize("stop", [by_button, by_escape])
+async def test_stop_silences_every_reply_where_it_was_seen(
+    arrive: Arrive,
+    server: Server,
+    scripted: Callable[..., str],
+    stop: Callable[[Tab], object],
+) -> None:
+    scripted("page-choir", LONG, "--speed", "50")
+    person = await arrive(server)
+    alice = await person.open()
+    await alice.greeted()
+    for voices in (1, 2, 3):
+        await alice.write("page-choir")
+        await alice.typed(1 + voices, length=20)
+    await alice.page.evaluate(NOTE_ALL_THAT_IS_SHOWN)
+    await stop(alice)  # type: ignore[misc]
+    stopped = alice.page.locator("[data-status=stopped]")
+    await expect(stopped).to_have_count(3)
+    shown = await alice.page.evaluate("shown")
+    assert len(set(shown.values())) > 1, "each had come to a place of its own"
+    assert await stopped.evaluate_all(TEXTS) == shown
+    await expect(alice.role("stop")).to_be_hidden()
+    await alice.page.reload()
+    await expect(stopped).to_have_count(3)
+    assert await stopped.evaluate_all(TEXTS) == shown, "the server knows it too"
+
+
+async def test_stop_that_comes_too_fast_is_asked_for_again(
+    arrive: Arrive, server: Server, scripted: Callable[..., str]
+) -> None:
+    scripted("page-hasty", LONG, "--speed", "50")
+    person = await arrive(server)
+    line = await person.line()
+    alice = await person.open()
+    await alice.greeted()
+    await alice.write("page-hasty")
+    await alice.typed(2, length=20)
+
+    def refuse(frame: Frame) -> list[Frame]:
+        if frame["type"] != "reply.stop":
+            return [frame]
+        line.change = lambda frame: [frame]
+        why = {"code": "rate_limited", "detail": "Too many requests at once.", "retry_after": 0.2}
+        line.say({"type": "error", "reply": frame["reply"], **why})
+        return []
+
+    line.change = refuse
+    shown = await stopped(alice, by_button)
+    assert await alice.ended(2, "stopped") == shown, "meanwhile it was silent"
+    await expect(alice.role("notices")).to_be_empty()

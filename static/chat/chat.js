@@ -3,6 +3,8 @@ import { Connection } from "./connection.js";
 import { Notices } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { Pin } from "./pin.js";
+import { Signal } from "./signal.js";
+import { Stops } from "./stops.js";
 import { Store } from "./store.js";
 import { Transcript } from "./transcript.js";
 import { View } from "./view.js";
@@ -11,6 +13,7 @@ const TICK = 1000;
 /** Here a new conversation is opened; those that exist have an address of their own. */
 const OPENING = "/ws/chat/";
 const NEW = "new";
+const NOT_FOUND = 4404;
 
 /** Joins the parts of one chat page. */
 class Chat {
@@ -22,7 +25,8 @@ class Chat {
   #composer;
   #outbox;
   #notices;
-  #stopping = new Map();
+  #signal;
+  #stops = new Stops();
   #ticker = null;
   #quiet = null;
 
@@ -33,6 +37,7 @@ class Chat {
     const store = new Store();
     this.#outbox = new Outbox(store, place);
     this.#notices = new Notices(part(root, "notices"), part(root, "notice-template"));
+    this.#signal = this.#makeSignal();
     this.#view = this.#makeView();
     this.#pin = this.#makePin();
     this.#composer = this.#makeComposer(store, place);
@@ -72,14 +77,20 @@ class Chat {
     const elements = parts(this.#root, ["input", "send", "stop", "hint"]);
     return new Composer({ ...elements, form: part(this.#root, "composer") }, store, place, {
       onSend: (text) => this.#send(text),
-      onStop: () => this.#stopReply(),
+      onStop: () => this.#stopReplies(),
     });
+  }
+
+  #makeSignal() {
+    const connection = part(this.#root, "connection");
+    const ways = connection.querySelectorAll("[data-role=way-on]");
+    return new Signal(connection, part(connection, "connection-text"), ways);
   }
 
   #makeConnection(path) {
     return new Connection(path, {
       onFrame: (frame) => this.#receive(frame),
-      onState: (state) => this.#showState(state),
+      onState: (state, code) => this.#showState(state, code),
       onClosed: (code) => this.#closed(code),
     });
   }
@@ -91,15 +102,15 @@ class Chat {
     else if (frame.type === "ready") this.#playQuietly(effects);
     else this.#play(effects);
     this.#answer(frame);
-    this.#composer.stoppable = this.#transcript.live !== null;
+    this.#composer.stoppable = this.#transcript.live.length > 0;
   }
 
   #answer(frame) {
     switch (frame.type) {
       case "ready": return this.#ready(frame);
       case "message": return this.#posted(frame);
-      case "reply.end": return this.#stopping.delete(String(frame.reply));
-      case "message.changed": return this.#stopping.delete(String(frame.message.id));
+      case "reply.end": return this.#stops.remove(String(frame.reply));
+      case "message.changed": return this.#stops.remove(String(frame.message.id));
       case "typing": return this.#view.showTyping(frame.who.name);
       case "error": return this.#refused(frame);
     }
@@ -124,8 +135,9 @@ class Chat {
   #ready({ conversation, messages }) {
     if (this.#connection.path === OPENING) this.#settleIn(conversation.id);
     this.#outbox.rewind();
+    this.#stops.rewind();
     for (const { key } of messages) this.#confirm(key);
-    for (const [id, at] of this.#stopping) this.#askToStop(id, at);
+    this.#askToStop();
     this.#view.refresh();
     this.#deliver();
   }
@@ -139,6 +151,11 @@ class Chat {
   #pend(letter) {
     this.#view.pend(letter);
     if (letter.problem) this.#view.mark(letter.key, "unsent", this.#say("unsent", { reason: letter.problem }));
+    else this.#queue(letter.key);
+  }
+
+  #queue(key) {
+    this.#view.mark(key, "sending", this.#say("queued", {}));
   }
 
   #deliver() {
@@ -166,32 +183,37 @@ class Chat {
     this.#composer.moveTo(conversation);
   }
 
-  #stopReply() {
-    const reply = this.#transcript.live;
-    if (!reply || this.#stopping.has(reply.id)) return;
-    const at = Math.min(this.#view.freeze(reply.id), reply.length);
-    this.#stopping.set(reply.id, at);
-    this.#askToStop(reply.id, at);
+  /** Whoever says stop wants silence: every reply ends where they have read it. */
+  #stopReplies() {
+    for (const { id, length } of this.#transcript.live) {
+      if (!this.#stops.has(id)) this.#stops.add(id, Math.min(this.#view.freeze(id), length));
+    }
+    this.#askToStop();
   }
 
-  #askToStop(id, at) {
-    const reply = this.#transcript.find(id);
-    if (reply?.live) this.#connection.send({ type: "reply.stop", reply: reply.ref, at });
-    else this.#stopping.delete(id);
+  #askToStop() {
+    for (const { id, at } of this.#stops.due(now())) {
+      const reply = this.#transcript.find(id);
+      if (!reply?.live) this.#stops.remove(id);
+      else if (this.#connection.send({ type: "reply.stop", reply: reply.ref, at })) this.#stops.sent(id);
+    }
   }
 
-  #refused({ code, detail, key, reply, retry_after: seconds }) {
-    const wasStop = reply != null && this.#stopping.delete(String(reply));
+  #refused({ detail, key, reply, retry_after: seconds }) {
+    const again = seconds > 0 ? now() + seconds * 1000 : null;
+    if (again && this.#stops.has(String(reply))) return this.#stops.postpone(String(reply), again);
+    const wasStop = reply != null && this.#stops.remove(String(reply));
     if (wasStop) this.#goOn(reply);
-    if (key != null && this.#outbox.has(key)) return this.#notPosted(key, code, detail, seconds);
+    if (key != null && this.#outbox.has(key)) return this.#notPosted(key, detail, again);
     // What else concerns a reply are questions that the page asks by itself, and will ask again.
     if (reply == null || wasStop) this.#notices.show(detail);
   }
 
-  #notPosted(key, code, reason, seconds) {
-    if (code !== "rate_limited" || !(seconds > 0)) return this.#giveBack(key, reason);
-    this.#outbox.postpone(key, now() + seconds * 1000);
-    this.#view.mark(key, "sending", this.#say("later", { reason, seconds: Math.ceil(seconds) }));
+  #notPosted(key, reason, again) {
+    if (!again) return this.#giveBack(key, reason);
+    this.#outbox.postpone(key, again);
+    const seconds = Math.ceil((again - now()) / 1000);
+    this.#view.mark(key, "sending", this.#say("later", { reason, seconds }));
   }
 
   /** The stop was refused: what was held back is drawn after all. */
@@ -215,7 +237,7 @@ class Chat {
 
   #sendAgain(key) {
     this.#outbox.refuse(key, null);
-    this.#view.mark(key, "sending");
+    this.#queue(key);
     this.#deliver();
   }
 
@@ -225,18 +247,16 @@ class Chat {
     this.#composer.offer(letter.text);
   }
 
-  #showState(state) {
-    const connection = part(this.#root, "connection");
-    connection.dataset.state = state;
-    part(connection, "connection-text").textContent = connection.dataset[state] ?? "";
+  #showState(state, code) {
+    this.#signal.show(state, code);
+    if (state === "online") return;
+    for (const { key, problem } of this.#outbox.letters) if (!problem) this.#queue(key);
   }
 
   /** Without cookies the server does not know its own visitor again; then another conversation is opened. */
   #closed(code) {
     const openedHere = this.#root.dataset.socketPath === OPENING && this.#connection.path !== OPENING;
-    if (openedHere) return this.#openAnother();
-    const connection = part(this.#root, "connection");
-    part(connection, "connection-text").textContent = connection.dataset[`closed${code}`];
+    if (openedHere && code === NOT_FOUND) this.#openAnother();
   }
 
   #openAnother() {
@@ -252,6 +272,7 @@ class Chat {
 
   #tick() {
     this.#play(this.#transcript.tick(now()));
+    this.#askToStop();
     this.#deliver();
   }
 }

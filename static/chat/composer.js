@@ -1,4 +1,4 @@
-import { codePoints } from "./text.js";
+import { codePoints, isBlank } from "./text.js";
 
 const LONGEST = 32_000;
 /** What one frame may hold, less what stands around the text in it. */
@@ -49,7 +49,7 @@ export class Composer {
   /** Gives back a text to work on, beside what is being written. */
   offer(text) {
     const { input } = this.#elements;
-    this.#write(input.value.trim() ? `${input.value.trimEnd()}\n\n${text}` : text);
+    this.#write(isBlank(input.value) ? text : `${input.value.trimEnd()}\n\n${text}`);
     input.focus();
   }
 
@@ -79,7 +79,7 @@ export class Composer {
   #submit(event) {
     event.preventDefault();
     const text = clean(this.#elements.input.value);
-    if (!text || this.#tooMuch(text)) return;
+    if (isBlank(text) || this.#tooMuch(text)) return;
     this.#write("");
     this.#onSend(text);
   }
@@ -103,10 +103,11 @@ export class Composer {
 
   #check() {
     const { input, send, hint } = this.#elements;
-    const problem = this.#tooMuch(clean(input.value));
+    const text = clean(input.value);
+    const problem = this.#tooMuch(text);
     hint.textContent = problem;
     input.toggleAttribute("aria-invalid", Boolean(problem));
-    send.disabled = Boolean(problem) || !clean(input.value);
+    send.disabled = Boolean(problem) || isBlank(text);
   }
 
   #tooMuch(text) {

@@ -5,6 +5,7 @@ const STEADY = 5000;
 const RESTARTING = 1012;
 /** Trying again would not help: not signed in, not allowed, not there. */
 const FINAL = [4401, 4403, 4404];
+const TOO_MANY = 4429;
 
 const SILENCE = 20_000;
 const PATIENCE = 10_000;
@@ -12,13 +13,15 @@ const TICK = 2000;
 
 /**
  * A WebSocket that comes back by itself. `onFrame(frame)` gets each frame; `onState(state)` one of
- * "connecting", "online" (the server has spoken) and "offline"; `onClosed(code)` when it stays closed.
+ * "connecting", "online" (the server has spoken) and "offline", with the code that the connection was
+ * closed with, if it was; `onClosed(code)` when it stays closed.
  */
 export class Connection {
   #onFrame;
   #onState;
   #onClosed;
   #state = null;
+  #code = null;
   #socket = null;
   #failures = 0;
   #retry = null;
@@ -87,7 +90,8 @@ export class Connection {
     if (FINAL.includes(code)) return this.#giveUp(code);
     const wasSteady = this.online && performance.now() - this.#onlineSince > STEADY;
     if (wasSteady) this.#failures = 0;
-    this.#show(this.#failures > 0 ? "offline" : "connecting");
+    const isOffline = this.#failures > 0 || code === TOO_MANY;
+    this.#show(isOffline ? "offline" : "connecting", code);
     this.#comeBack(code === RESTARTING && this.#failures === 0 ? FIRST_PAUSE / 2 : null);
   }
 
@@ -99,7 +103,8 @@ export class Connection {
   }
 
   #giveUp(code) {
-    this.#show("offline");
+    this.stop();
+    this.#show("offline", code);
     this.#onClosed(code);
   }
 
@@ -144,10 +149,11 @@ export class Connection {
     this.#socket = null;
   }
 
-  #show(state) {
-    if (state === this.#state) return;
+  #show(state, code = null) {
+    if (state === this.#state && code === this.#code) return;
     this.#state = state;
-    this.#onState(state);
+    this.#code = code;
+    this.#onState(state, code);
   }
 }
 

@@ -86,6 +86,8 @@ export class Pin {
 
   #hold(pinned) {
     this.#pinned = pinned;
+    // Who came by keyboard stays in the log, instead of starting over at the top of the page.
+    if (pinned && document.activeElement === this.#jump) this.#scroller.focus({ preventScroll: true });
     this.#jump.hidden = pinned;
   }
 

@@ -1,4 +1,9 @@
-// Text as the server counts it: in code points, while JavaScript counts UTF-16 units.
+// Text as the server sees it. It counts in code points, while JavaScript counts UTF-16 units.
+
+/** Whether nothing of it leaves a mark: nobody can have meant to say it. */
+export function isBlank(text) {
+  return /^[\p{Zs}\p{Zl}\p{Zp}\p{Cc}\p{Cf}]*$/u.test(text);
+}
 
 export function codePoints(text) {
   let count = text.length;

@@ -24,9 +24,9 @@ export class Transcript {
   #hasEarlier = false;
   #earlierAskedAt = null;
 
-  /** The newest reply that is still being written, if any. */
+  /** The replies that are still being written. */
   get live() {
-    return this.#messages.findLast((message) => message.live) ?? null;
+    return this.#messages.filter((message) => message.live);
   }
 
   find(id) {
