@@ -130,3 +130,24 @@ async def test_one_sees_that_a_reply_waits_types_and_is_complete(
     assert await cursor(alice.reply) == "none"
     await expect(mark).to_be_visible()
     await expect(alice.role("stop")).to_be_hidden()
+
+
+async def test_cursor_takes_no_room_of_its_own(arrive: Arrive, server: Server) -> None:
+    """Else it would go to the next line before the text does, and the bubble would jump."""
+    alice = await (await arrive(server)).open()
+    await alice.greeted()
+    jumps = await alice.reply.evaluate(
+        """(message) => {
+            const text = message.querySelector("[data-role=text]");
+            const height = (status) => {
+                message.dataset.status = status;
+                return text.offsetHeight;
+            };
+            const widths = Array.from({ length: 100 }, (_, n) => 80 + n);
+            return widths.filter((width) => {
+                text.style.width = `${width}px`;
+                return height("streaming") !== height("complete");
+            });
+        }"""
+    )
+    assert jumps == []
