@@ -184,6 +184,7 @@ async def test_what_cannot_be_saved_now_is_sent_when_it_can(
     arrive: Arrive, own_server: Server
 ) -> None:
     alice = await arrived(arrive, own_server)
+    await alice.ended(1)
     note = alice.mine.last.locator("[data-role=note]")
     with locked(own_server.database):
         await alice.write("Well meant")

@@ -205,7 +205,7 @@ async def test_guest_who_was_switched_off(visit: Visit, server: Server) -> None:
         assert page.value.code == 403
 
 
-@pytest.mark.parametrize(("name", "end"), [("dora", SWITCH_OFF), ("eve", DELETE)])
+@pytest.mark.parametrize(("name", "end"), [("off", SWITCH_OFF), ("deleted", DELETE)])
 async def test_account_that_ends_while_connected(server: Server, name: str, end: str) -> None:
     key = server.account(name)
     async with Client(server.url, authorization=f"Bearer {key}") as dora:
