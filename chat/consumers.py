@@ -68,7 +68,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             with suppress(StopConsumer):
                 while True:
                     await self.dispatch(await receive())
-        finally:  # also when the server cancels a connection that waited for too long
+        finally:  # whether they left, or the server cancels what waited for too long
             self._leave()
 
     async def dispatch(self, message: Frame) -> None:
@@ -78,7 +78,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             case "websocket.connect":
                 await self.connect()
             case "websocket.disconnect":
-                await self.disconnect(message.get("code", 1006))
                 raise StopConsumer
 
     # --- coming and going
@@ -142,9 +141,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             messages=messages,
             has_earlier=has_earlier,
         )
-
-    async def disconnect(self, code: int) -> None:
-        self._leave()
 
     def _leave(self) -> None:
         if self._viewer is not None:

@@ -64,8 +64,6 @@ def in_session(request: HttpRequest) -> Person:
         id = uuid.uuid4()
         request.session[VISITOR] = str(id)
         person = Person.visitor(id)
-    if not person.active:
-        raise switched_off()
     return person
 
 
@@ -74,11 +72,10 @@ def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
 
     The session cookie counts, else an API key, else a browser's page makes one a guest for as
     long as the connection lasts; a program (which sends no Origin) without a key is nobody: None.
+    Raises Refused (`forbidden`) for somebody whose account was switched off.
     """
     named = {name: value.decode("latin1") for name, value in headers}
     if b"origin" in named and (person := _of_cookies(named.get(b"cookie", ""))):
-        if not person.active:
-            raise switched_off()
         return person
     scheme, _, key = named.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -100,6 +97,9 @@ def _of_session(session: SessionBase, user: Any) -> Person | None:
     if user.is_authenticated:
         return Person.account(user)
     try:
-        return Person.visitor(uuid.UUID(session[VISITOR]))
+        person = Person.visitor(uuid.UUID(session[VISITOR]))
     except (KeyError, ValueError):
         return None
+    if not person.active:
+        raise switched_off()
+    return person

@@ -1,4 +1,4 @@
-"""Daphne's WebSocket, where it falls short of what is promised here.
+"""Daphne's sockets and requests, where they fall short of what is promised here.
 
 Every difference is named with its reason, so that it can go when Daphne or Autobahn mend it.
 """

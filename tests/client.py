@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any, Self
@@ -20,6 +21,17 @@ def session(url: str) -> str:
     with urllib.request.urlopen(f"{url}/") as page:
         cookies = page.headers.get_all("Set-Cookie")
     return next(str(c).split(";")[0] for c in cookies if c.startswith("sessionid="))
+
+
+def fetch(url: str, cookie: str = "") -> tuple[int, str]:
+    """Return the status and the text of a page."""
+    request = urllib.request.Request(url, headers={"Cookie": cookie})
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as page:
+            return page.status, page.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
 
 
 class Client:

@@ -27,6 +27,7 @@ from chat import answers
 from chat.assistants import scripted
 from chat.assistants.scripted import Occasion
 from chat.models import ApiKey, Conversation, ScriptedReply, User
+from tests.client import fetch
 from tests.server import ROOT, START_PATIENCE, Server
 
 
@@ -388,15 +389,6 @@ def developing(folder: Path, **environment: str) -> Iterator[Development]:
         server.kill()
 
 
-def page(url: str) -> tuple[int, str]:
-    """Return the status and the text of a page."""
-    try:
-        with urllib.request.urlopen(url, timeout=20) as found:
-            return found.status, found.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
 def tables(database: Path) -> set[str]:
     with closing(sqlite3.connect(database)) as connection:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -404,10 +396,10 @@ def tables(database: Path) -> set[str]:
 
 def test_runserver_needs_nothing_else(tmp_path: Path) -> None:
     with developing(tmp_path) as server:
-        status, text = page(server.url)
+        status, text = fetch(server.url)
         assert (status, "Chat Messages" in text) == (200, True)
-        assert "DEBUG = True" in page(f"{server.url}/nowhere")[1]
-        assert page(f"{server.url}/static/chat/chat.css")[0] == 200
+        assert "DEBUG = True" in fetch(f"{server.url}/nowhere")[1]
+        assert fetch(f"{server.url}/static/chat/chat.css")[0] == 200
     assert "chat_message" in tables(server.database)
     assert "Traceback" not in server.log.read_text()
 
@@ -416,7 +408,7 @@ def test_runserver_never_migrates_a_configured_database(tmp_path: Path) -> None:
     configured = tmp_path / "configured.sqlite3"
     environment = {"DATABASE_URL": f"sqlite:///{configured}", "DEBUG": "0"}
     with developing(tmp_path, PYTHONUNBUFFERED="1", **environment) as server:
-        assert "DEBUG = True" not in page(f"{server.url}/nowhere")[1]
+        assert "DEBUG = True" not in fetch(f"{server.url}/nowhere")[1]
     assert tables(configured) == set()
     assert not server.database.exists()
     assert "unapplied migration(s)" in server.log.read_text()

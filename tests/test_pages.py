@@ -16,6 +16,7 @@ from django.test import Client
 
 from chat.models import Conversation, User
 from chat.people import VISITOR
+from tests.client import fetch
 from tests.server import ROOT, Server, free_port
 
 PASSWORD = "correct horse battery staple"
@@ -191,16 +192,6 @@ def test_nobody_can_move_the_links(server: Server) -> None:
 
 
 # --- health ------------------------------------------------------------------------------------
-
-
-def fetch(url: str) -> tuple[int, str]:
-    """Return the status and the text of a page."""
-    try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as page:
-            return page.status, page.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """While the database can be read only, people read; who would write is told to come again."""
 
 import asyncio
-import urllib.error
-import urllib.request
 
-from tests.client import Client, session
+from tests.client import Client, fetch, session
 from tests.server import Server
 from tests.test_saving import locked
 
@@ -18,16 +16,6 @@ ApiKey.objects.update(last_used=then)
 """
 
 
-def status(url: str, cookie: str = "") -> tuple[int, str]:
-    request = urllib.request.Request(url, headers={"Cookie": cookie})
-    try:
-        with urllib.request.urlopen(request) as page:
-            return page.status, page.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
 async def test_who_was_here_reads_on(own_server: Server) -> None:
     url, key = own_server.url, own_server.account("bob")
     cookie = session(url)
@@ -38,7 +26,7 @@ async def test_who_was_here_reads_on(own_server: Server) -> None:
     own_server.manage("shell", "-c", LONG_AGO)
     with locked(own_server.database):
         page = f"{url}/c/{alice.conversation}/"
-        assert (await asyncio.to_thread(status, page, cookie))[0] == 200
+        assert (await asyncio.to_thread(fetch, page, cookie))[0] == 200
         async with Client(url, bob.own_path, authorization=f"Bearer {key}") as again:
             assert [message["text"] for message in again.messages.values()][1] == "hi"
     assert "Traceback" not in own_server.log.read_text()
@@ -47,10 +35,10 @@ async def test_who_was_here_reads_on(own_server: Server) -> None:
 async def test_newcomers_are_told_to_come_again(own_server: Server) -> None:
     url = own_server.url
     with locked(own_server.database):
-        code, page = await asyncio.to_thread(status, f"{url}/")
+        code, page = await asyncio.to_thread(fetch, f"{url}/")
         assert code == 503
         assert "moment" in page
         async with Client(url, origin=url) as charlie:
             assert await charlie.closed() == 1012
-    assert (await asyncio.to_thread(status, f"{url}/"))[0] == 200
+    assert (await asyncio.to_thread(fetch, f"{url}/"))[0] == 200
     assert "Traceback" not in own_server.log.read_text()
