@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from chat import answers, limits, protocol
+from chat import answers, limits, listing, protocol, revisions
 from chat.characters import boundary
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.models import LIVE, Conversation, Message
 from chat.people import Person
 from chat.protocol import Refused
-from chat.reply import run
+from chat.reply import run, turns
+from chat.revisions import Revised
 
 PAGE = 50  # messages in a snapshot
 
@@ -34,7 +35,7 @@ async def start(person: Person) -> tuple[Conversation, Message | None]:
 
 def begin(greeting: Message) -> None:
     """Let the greeting be typed; a moment later than it was opened, so that it is seen typed."""
-    run.start(greeting)
+    turns.begin(greeting)
 
 
 def enter(person: Person, conversation: uuid.UUID) -> Conversation:
@@ -61,6 +62,7 @@ async def send(
     )
     if is_new:
         await _publish(message, key)
+        await listing.tell(conversation, but_in=conversation.pk)
     if reply is not None:
         await _write(reply)
     return message, is_new
@@ -81,6 +83,63 @@ async def stop(conversation: Conversation, reply: int, at: int | None) -> None:
         await running.lose()
     else:
         await hub().finish(hub().open(message), message.text)
+        await turns.advance(conversation.pk)
+        await turns.after(message, seen=True)
+
+
+async def retry(
+    person: Person, conversation: Conversation, reply: int, assistant: str | None = None
+) -> None:
+    """Have a reply that failed written again; if it has text, that is kept as a version."""
+    await _rewrite(revisions.retry, person, conversation, reply, assistant)
+
+
+async def regenerate(
+    person: Person, conversation: Conversation, reply: int, assistant: str | None = None
+) -> None:
+    """Have another version of a reply written; the former, and what followed it, are kept."""
+    await _rewrite(revisions.regenerate, person, conversation, reply, assistant)
+
+
+async def carry_on(
+    person: Person, conversation: Conversation, reply: int, assistant: str | None = None
+) -> None:
+    """Have a reply that broke off carried on from its last character."""
+    await _rewrite(revisions.carry_on, person, conversation, reply, assistant)
+
+
+async def edit(person: Person, conversation: Conversation, message: int, text: str) -> None:
+    """Change one's own message and have it answered anew; what was before, is kept."""
+    args = (person, conversation.pk, message, text)
+    revised = await _or_unavailable(revisions.edit, *args, message=message)
+    await _show(revised)
+    if revised.reply is not None:
+        await _write(revised.reply)
+
+
+async def show_version(
+    person: Person, conversation: Conversation, message: int, number: int
+) -> None:
+    """Show another version of a message to everyone, with all that followed it."""
+    args = (person, conversation.pk, message, number)
+    revised = await _or_unavailable(revisions.show_version, *args, message=message)
+    await _show(revised)
+    hub().renew(conversation.pk)
+
+
+async def remove(person: Person, conversation: Conversation, message: int) -> None:
+    """Take back a message that waits in line to be answered."""
+    args = (person, conversation.pk, message)
+    gone = await _or_unavailable(revisions.remove, *args, message=message)
+    await hub().take_away(conversation.pk, gone)
+
+
+def thoughts(conversation: Conversation, reply: int) -> str:
+    """Return a model's reasoning about a reply. Raises Refused if there is no such reply."""
+    message = conversation.messages.find(reply)
+    if message is None or message.assistant is None:
+        raise Refused("not_found", "There is no such reply.")
+    return message.thoughts
 
 
 async def remind(conversation: uuid.UUID, rule: int) -> None:
@@ -119,7 +178,32 @@ async def _publish(message: Message, key: str | None = None) -> None:
 
 async def _write(reply: Message) -> None:
     await _publish(reply)
-    run.start(reply)
+    if reply.lease:
+        turns.begin(reply)
+    else:  # what it waits for may have ended while it was stored
+        await turns.advance(reply.conversation_id)
+
+
+async def _rewrite(
+    revise: Callable[..., Revised],
+    person: Person,
+    conversation: Conversation,
+    reply: int,
+    assistant: str | None,
+) -> None:
+    revised = await _or_unavailable(revise, person, conversation.pk, reply, assistant, reply=reply)
+    await hub().reopen(revised.message)
+    if revised.gone:
+        await hub().take_away(conversation.pk, revised.gone)
+    turns.begin(revised.message)
+
+
+async def _show(revised: Revised) -> None:
+    message = revised.message
+    changed = protocol.frame("message.changed", message=message.as_frame())
+    await hub().publish(message.conversation_id, changed, about=message.pk)
+    if revised.gone:
+        await hub().take_away(message.conversation_id, revised.gone)
 
 
 async def _or_unavailable(function: Callable[..., R], *args: Any, **whose: Any) -> R:
@@ -167,8 +251,11 @@ def _posted(person: Person, conversation: Conversation, key: str) -> Message | N
 def _post_new(
     person: Person, conversation: Conversation, text: str, key: str, assistant: str | None
 ) -> tuple[Message, Message | None]:
-    message = conversation.messages.create(person=person.user(), text=text, key=key)
-    Conversation.objects.filter(pk=conversation.pk).update(used=message.created)
+    user = person.user()
+    # Before all else: who posts here at the same moment waits, and then sees what is live.
+    if not conversation.take_up():
+        raise Refused("not_found", "There is no such conversation any more.")
+    message = conversation.messages.create(person=user, text=text, key=key)
     return message, answers.to_message(message, person, assistant)
 
 
@@ -178,7 +265,9 @@ def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> M
         raise Refused("not_found", "There is no such reply.")
     if message.status not in LIVE:
         raise _ended(reply)
-    text = message.script if message.script and at is not None else message.text
+    # Of a script more may have been seen than was saved; but nothing of one that only waits.
+    begun = message.script and message.lease and at is not None
+    text = message.script if begun else message.text
     if not message.stop(text[: boundary(text, len(text) if at is None else min(at, len(text)))]):
         raise _ended(reply)
     return message

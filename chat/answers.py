@@ -1,42 +1,52 @@
-"""Which scripted reply answers, and how it is opened to be written.
+"""Who answers, and how the reply is opened to be written.
 
 All here run in the thread that speaks with the database.
 """
 
-import logging
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
 
-from chat.assistants import scripted, template
+from chat import scripts
+from chat.assistants import scripted
 from chat.assistants.scripted import Occasion, Verdict
 from chat.models import WAITING, Assistant, Conversation, Message, ScriptedReply
 from chat.people import Person
 from chat.protocol import Refused
 from chat.reply.journal import PROCESS
 
-logger = logging.getLogger(__name__)
+
+def to_message(message: Message, person: Person, slug: str | None = None) -> Message | None:
+    """Open the reply to `message`, by the assistant called `slug`; None if nobody answers."""
+    content = content_for(message, person, slug)
+    return _open(message.conversation, content, reply_to=message) if content else None
 
 
-def to_message(message: Message, person: Person, assistant: str | None) -> Message | None:
-    """Open the reply to `message`, by the assistant with that slug; None if there is none."""
-    before = Message.objects.filter(person=person.id, pk__lt=message.pk)
-    occasion = Occasion(scripted.MESSAGE, before.exists(), timezone.now(), message.text)
-    return _open(message.conversation, _judge(occasion)[1], person, message, _assistant(assistant))
+def content_for(message: Message, person: Person, slug: str | None = None) -> dict[str, Any] | None:
+    """Return what an answer to `message` consists of, before any of it is written."""
+    conversation = message.conversation
+    assistant = _assistant(person, conversation, slug)
+    if slug is not None and assistant is not None and conversation.assistant_id != assistant.pk:
+        conversation.assistant = assistant
+        conversation.save(update_fields=["assistant"])
+    returning = message.is_not_the_first()
+    occasion = Occasion(scripted.MESSAGE, returning, timezone.now(), message.text)
+    return scripts.answer(assistant, occasion, person.name)
 
 
 def to_opening(conversation: Conversation, person: Person) -> Message | None:
     """Open the greeting of a new conversation; None if there is none for `person`."""
     occasion = Occasion(scripted.GREETING, _wrote_before(person), timezone.now())
-    return _open(conversation, _judge(occasion)[1], person)
+    return _open_scripted(conversation, scripts.judge(occasion)[1], person)
 
 
 def to_waiting(conversation: uuid.UUID, rule: int) -> Message | None:
     """Open the interval reply `rule`; None if it does not apply, or another process was quicker."""
-    found = Conversation.objects.filter(pk=conversation).first()
+    found = Conversation.objects.filter(pk=conversation, deleted=None).first()
     chosen = ScriptedReply.objects.filter(pk=rule, trigger=scripted.INTERVAL).first()
     if found is None or chosen is None or chosen.every is None:
         return None
@@ -50,71 +60,54 @@ def to_waiting(conversation: uuid.UUID, rule: int) -> Message | None:
         return None
     try:
         with transaction.atomic():
-            return _open(found, chosen, person, key=f"every:{chosen.pk}:{before.count()}")
+            key = f"every:{chosen.pk}:{before.count()}"
+            return _open_scripted(found, chosen, person, key=key)
     except IntegrityError:
         return None
 
 
+def offered_to(person: Person) -> QuerySet[Assistant]:
+    """Return the assistants that `person` may choose from, the usual one first."""
+    return Assistant.objects.for_person(account=not person.guest, staff=person.staff).in_order()
+
+
 def try_out(occasion: Occasion, name: str) -> tuple[list[Verdict], ScriptedReply | None, str]:
     """Return a verdict on every scripted reply, the one chosen, and its text for `name`."""
-    verdicts, chosen = _judge(occasion)
-    return verdicts, chosen, _render(chosen, occasion.message, name) if chosen else ""
-
-
-def _judge(occasion: Occasion) -> tuple[list[Verdict], ScriptedReply | None]:
-    replies = {reply.pk: reply for reply in ScriptedReply.objects.in_order()}
-    verdicts = scripted.judge((reply.rule for reply in replies.values()), occasion)
-    chosen = next((replies[verdict.rule.id] for verdict in verdicts if verdict.matches), None)
-    return verdicts, chosen
+    verdicts, chosen = scripts.judge(occasion)
+    return verdicts, chosen, scripts.render(chosen, occasion.message, name) if chosen else ""
 
 
 def _wrote_before(person: Person) -> bool:
     return Message.objects.filter(person=person.id).exists()
 
 
-def _assistant(slug: str | None = None) -> Assistant | None:
-    """Return the assistant with that slug, else the default one; None if all are off."""
-    on = Assistant.objects.filter(on=True)
-    if slug is None:
-        return on.order_by("-default", "pk").first()
-    if (assistant := on.filter(slug=slug).first()) is None:
-        raise Refused("not_found", "There is no such assistant.")
-    return assistant
+def _assistant(person: Person, conversation: Conversation, slug: str | None) -> Assistant | None:
+    """Return the assistant with that slug, else who was chosen before, else who usually answers.
+
+    None if all are off.
+    """
+    offered = offered_to(person)
+    if slug is not None:
+        if (assistant := offered.filter(slug=slug).first()) is None:
+            raise Refused("not_found", "There is no such assistant.")
+        return assistant
+    chosen = conversation.assistant_id
+    return (chosen and offered.filter(pk=chosen).first()) or offered.first()
 
 
-def _open(
-    conversation: Conversation,
-    chosen: ScriptedReply | None,
-    person: Person,
-    reply_to: Message | None = None,
-    assistant: Assistant | None = None,
-    key: str | None = None,
+def _open_scripted(
+    conversation: Conversation, chosen: ScriptedReply | None, person: Person, key: str | None = None
 ) -> Message | None:
-    assistant = assistant or _assistant()
+    """Open what nobody asked for: in the name of the assistant that usually answers."""
+    assistant = offered_to(person).first()
     if chosen is None or assistant is None:
         return None
-    return conversation.messages.create(
-        assistant=assistant,
-        reply_to=reply_to,
-        key=key,
-        status=WAITING,
-        scripted_reply=chosen,
-        script=_render(chosen, reply_to.text if reply_to else "", person.name),
-        speed=chosen.speed,
-        lease=PROCESS,
-    )
+    content = scripts.by(assistant, chosen, scripts.render(chosen, "", person.name))
+    return _open(conversation, content, key=key)
 
 
-def _render(reply: ScriptedReply, message: str, name: str) -> str:
-    now = timezone.localtime()
-    values = {
-        "message": message,
-        "name": name,
-        "date": date_format(now, "DATE_FORMAT"),
-        "time": date_format(now, "TIME_FORMAT"),
-    }
-    try:
-        return template.render(reply.text, values)
-    except template.TemplateError as error:  # saved by a way round the admin
-        logger.error("the text of the scripted reply %r is broken: %s", reply.name, error)
-        return reply.text
+def _open(conversation: Conversation, content: dict[str, Any], **fields: Any) -> Message:
+    """Open a reply; it waits in line if another one is still being written."""
+    is_next = not conversation.messages.live().exists()
+    lease = PROCESS if is_next else ""
+    return conversation.messages.create(status=WAITING, lease=lease, **content, **fields)

@@ -11,17 +11,25 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from chat import actions, limits, protocol
+from chat import actions, answers, limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import LiveReply, Send, Viewer, hub
-from chat.models import LIVE, Assistant, Conversation, Message
+from chat.models import LIVE, Conversation, Message
 from chat.people import Person, at_socket
 from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
 LIMITED_FRAMES = 100  # of one connection, and one a second; more close it
 WAITING_FRAMES = 32  # that want the database, of one connection
-ACTS = ("message.send", "reply.stop")  # frames that change something
+ACTS = (  # frames that change something
+    *("message.send", "message.edit", "message.remove", "message.version"),
+    *("reply.stop", "reply.retry", "reply.regenerate", "reply.continue"),
+)
+REWRITES = {
+    "reply.retry": actions.retry,
+    "reply.regenerate": actions.regenerate,
+    "reply.continue": actions.carry_on,
+}
 ABUSE = (protocol.BAD_FRAMES, protocol.TOO_BIG, protocol.TOO_MANY)
 CODE_POINTS_A_FRAME = 2048  # what is sent in answer to a frame counts as a frame for every so many
 
@@ -104,42 +112,54 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._conversation, greeting = await self._open(person)
         limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
         self.scope = {}  # headers and the like; nobody asks for them any more
-        self._viewer = Viewer(person.id, self._conversation.pk, self.base_send, self.close)
-        hub().watch(self._viewer)
-        messages, has_earlier, assistants = await in_database(self._snapshot)
-        snapshot = [message.as_frame(for_person=person.id) for message in messages]
-        await hub().join(
-            self._viewer, snapshot, lambda: self._ready(snapshot, has_earlier, assistants)
+        self._viewer = Viewer(
+            person.id, self._conversation.pk, self.base_send, self.close, self._renew
         )
+        hub().watch(self._viewer)
+        await self._read()
         if greeting is not None:
             actions.begin(greeting)
+
+    async def _read(self) -> None:
+        """Read the conversation, and let the viewer join with that."""
+        assert self._viewer is not None, "it watches already, so that it misses nothing"
+        snapshot, others = await in_database(self._snapshot)
+        await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
+
+    def _renew(self) -> None:
+        self._renewing = asyncio.create_task(self._read_again())
+
+    async def _read_again(self) -> None:
+        try:
+            await self._read()
+        except DatabaseError as error:
+            logger.error("a conversation cannot be read again: %s", error)
+            await self.close(protocol.RESTART)
 
     async def _open(self, person: Person) -> tuple[Conversation, Message | None]:
         id: UUID | None = self.scope["url_route"]["kwargs"].get("conversation")
         if id is None:
             return await actions.start(person)
-        return await in_database(actions.enter, person, id), None
+        conversation = await in_database(actions.enter, person, id)
+        if conversation.unread:
+            await listing.tell_read(conversation)
+        return conversation, None
 
-    def _snapshot(self) -> tuple[list[Message], bool, list[Frame]]:
-        assistants = Assistant.objects.filter(on=True).order_by("-default", "name")
-        return (
-            *actions.page(self._conversation),
-            [dict(assistant) for assistant in assistants.values("slug", "name", "default")],
-        )
+    def _snapshot(self) -> tuple[list[Frame], Frame]:
+        """Return the newest messages, and what else there is to tell of the conversation."""
+        self._conversation.refresh_from_db(fields=["title", "assistant"])
+        messages, has_earlier = actions.page(self._conversation)
+        offered = answers.offered_to(self._person).values("slug", "name", "default")
+        return [message.as_frame(for_person=self._person.id) for message in messages], {
+            "conversation": self._conversation.as_frame(),
+            "assistants": list(map(dict, offered)),
+            "has_earlier": has_earlier,
+        }
 
-    def _ready(self, messages: list[Frame], has_earlier: bool, assistants: list[Frame]) -> str:
+    def _ready(self, messages: list[Frame], others: Frame) -> str:
+        you = self._person.as_frame()
         return protocol.frame(
-            "ready",
-            protocol=protocol.VERSION,
-            you=self._person.as_frame(),
-            conversation={
-                "id": str(self._conversation.pk),
-                "kind": self._conversation.kind,
-                "title": self._conversation.title,
-            },
-            assistants=assistants,
-            messages=messages,
-            has_earlier=has_earlier,
+            "ready", protocol=protocol.VERSION, you=you, messages=messages, **others
         )
 
     def _leave(self) -> None:
@@ -221,10 +241,29 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
                 await self._post(text, key, frame.get("assistant"))
             case {"type": "reply.stop", "reply": reply}:
                 await actions.stop(self._conversation, reply, frame.get("at"))
+            case {"type": "reply.retry" | "reply.regenerate" | "reply.continue", "reply": reply}:
+                rewrite = REWRITES[frame["type"]]
+                await rewrite(self._person, self._conversation, reply, frame.get("assistant"))
+            case {"type": "message.edit", "message": message, "text": text}:
+                await actions.edit(self._person, self._conversation, message, text)
+            case {"type": "message.remove", "message": message}:
+                await actions.remove(self._person, self._conversation, message)
+            case {"type": "message.version", "message": message, "version": version}:
+                self._pay_for(protocol.PAGE_PAID, message=message)  # everyone gets a page anew
+                await actions.show_version(self._person, self._conversation, message, version)
+            case _:
+                await self._answer(frame)
+
+    async def _answer(self, frame: Frame) -> None:
+        match frame:
+            case {"type": "reply.thoughts", "reply": reply}:
+                await self._send_thoughts(reply)
             case {"type": "sync", "reply": reply, "at": at}:
                 await self._sync_ended(reply, at)
             case {"type": "earlier", "before": before}:
                 await self._send_earlier(before)
+            case {"type": "conversations"}:
+                await self._send_list(frame.get("archived", False), frame.get("after"))
 
     async def _post(self, text: str, key: str, assistant: str | None) -> None:
         message, is_new = await actions.send(self._person, self._conversation, text, key, assistant)
@@ -244,6 +283,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             protocol.end(message),
         )
 
+    async def _send_thoughts(self, reply: int) -> None:
+        text = await in_database(actions.thoughts, self._conversation, reply)
+        self._pay_for(len(text), reply=reply)
+        await self._tell(protocol.frame("reply.thoughts", reply=reply, text=text))
+
     async def _send_earlier(self, before: int) -> None:
         messages, has_earlier = await in_database(actions.page, self._conversation, before)
         if any(message.status in LIVE and message.pk not in hub().live for message in messages):
@@ -254,6 +298,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         snapshot = [message.as_frame(for_person=self._person.id) for message in messages]
         hub().refresh(self._viewer, snapshot)
         await self._tell(protocol.frame("earlier", messages=snapshot, has_earlier=has_earlier))
+
+    async def _send_list(self, archived: bool, after: UUID | None) -> None:
+        owner = self._person.id
+        entries, more = await in_database(listing.entries, owner, archived=archived, after=after)
+        self._pay_for(sum(len(entry["title"]) + 200 for entry in entries))
+        which = {"archived": archived, "after": after and str(after)}
+        await self._tell(protocol.frame("conversations", **which, conversations=entries, more=more))
 
     async def _tell(self, *frames: str) -> None:
         assert self._viewer is not None, "frames are only answered after joining"

@@ -20,8 +20,13 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
         try:
             return function(*args, **kwargs)
         except (InterfaceError, OperationalError):
-            if not connection.in_atomic_block:
-                connection.close()
+            let_go()
             raise
 
     return await sync_to_async(guarded)()
+
+
+def let_go() -> None:
+    """Close this thread's connection, or give it back to its pool; not within a transaction."""
+    if not connection.in_atomic_block:
+        connection.close()

@@ -12,28 +12,34 @@ from chat.people import Person
 from chat.protocol import Refused
 
 MINUTE = 60
+SEARCHES_A_MINUTE = 120
+REPLIES_AT_A_TIME = 1000  # of one account, going on or waiting
 
 
-def count_message(person: Person) -> None:
-    """Count one more message of a guest; raise Refused if it is too many in this minute."""
+def count_message(person: Person, messages: int = 1) -> None:
+    """Count another message of a guest; raise Refused if it is too many in this minute.
+
+    What is as large as several `messages` counts as so many, at most as all of a minute.
+    """
     if not person.guest:
         return
     limit = settings.GUEST_MESSAGES_PER_MINUTE
-    minute, into = divmod(time.time(), MINUTE)
-    key = f"messages:{person.id}:{minute:.0f}"
-    cache.add(key, 0, timeout=2 * MINUTE)
-    if cache.incr(key) > limit:
-        messages = "message" if limit == 1 else "messages"
-        wait = math.ceil(MINUTE - into)
-        raise rate_limited(f"At most {limit} {messages} a minute.", retry_after=wait)
+    if _count("messages", person, min(messages, limit) or 1) > limit:
+        what = "message" if limit == 1 else "messages"
+        raise rate_limited(f"At most {limit} {what} a minute.", retry_after=_rest_of_minute())
+
+
+def count_search(person: Person) -> None:
+    """Count one more search, which may be long; raise Refused if it is too many in this minute."""
+    if _count("searches", person) > SEARCHES_A_MINUTE:
+        raise rate_limited("Too many searches.", retry_after=_rest_of_minute())
 
 
 def check_replies(person: Person) -> None:
-    """Raise Refused if a guest has as many replies going on as a guest may have."""
-    if not person.guest:
-        return
+    """Raise Refused if somebody has as many replies going on, or waiting, as they may have."""
+    limit = settings.GUEST_REPLIES_AT_A_TIME if person.guest else REPLIES_AT_A_TIME
     going_on = Message.objects.live().filter(reply_to__person=person.id).count()
-    if going_on >= settings.GUEST_REPLIES_AT_A_TIME:
+    if going_on >= limit:
         raise rate_limited("Wait until one of your replies has ended.", retry_after=1)
 
 
@@ -47,6 +53,17 @@ def rate_limited(detail: str, retry_after: float, **more: Any) -> Refused:
     """`retry_after` is in seconds."""
     wait = math.ceil(retry_after * 1000) / 1000
     return Refused("rate_limited", detail, retry_after=wait, **more)
+
+
+def _count(what: str, person: Person, more: int = 1) -> int:
+    """Return how many there were in this minute, with these."""
+    key = f"{what}:{person.id}:{time.time() // MINUTE:.0f}"
+    cache.add(key, 0, timeout=2 * MINUTE)
+    return cache.incr(key, more)
+
+
+def _rest_of_minute() -> int:
+    return math.ceil(MINUTE - time.time() % MINUTE)
 
 
 class Bucket:

@@ -3,28 +3,42 @@
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from math import isnan
 from typing import Any, ClassVar, Self
 
 import regex
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
-from django.db import DatabaseError, models
-from django.db.models import F, Q
+from django.db import DatabaseError, models, transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from chat.assistants import scripted, template
+from chat.assistants.kinds import KINDS
+from chat.assistants.network import check_url
 
 COMPLETE, WAITING, STREAMING = "complete", "waiting", "streaming"
 STOPPED, FAILED, INTERRUPTED = "stopped", "failed", "interrupted"
 LIVE = (WAITING, STREAMING)
 
 SLOWEST = 0.1  # characters a second
+STOP_WORDS = 4  # more, some providers refuse
+
+# Names of variables are spelled so; what has letters and digits mixed like this is rather a key.
+_VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
+_KEY = r"(?:sk|gsk|hf|xai|pplx|nvapi|r8|sc)_.{12,}|AIza.{20,}|(?=.*[a-z])(?=.*[0-9]).{20,}"
+
+
+def fault_of_letters(text: str) -> str:
+    """Return what is wrong with the characters of a text that staff wrote; empty if nothing is."""
+    control = regex.search(r"[\p{Cc}\p{Cs}--[\t\n\r]]", text, regex.V1)
+    return f"The text must not contain U+{ord(control[0]):04X}." if control else ""
 
 
 def _note_use(of: models.QuerySet[Any], field: str, before: datetime | None) -> None:
@@ -105,13 +119,114 @@ class ApiKey(models.Model):
         return hashlib.sha256(key.encode()).hexdigest()
 
 
+def kinds() -> list[tuple[str, str]]:
+    """Return the kinds of assistants; as `choices`, so that a new one costs no migration."""
+    models = [(kind, label) for kind, (label, _) in KINDS.items()]
+    return [(Assistant.SCRIPTED, "Scripted replies"), *models]
+
+
+class Assistants(models.QuerySet["Assistant"]):
+    def for_person(self, *, account: bool, staff: bool) -> Self:
+        """Those that somebody may ask."""
+        audiences = [Assistant.Audience.EVERYONE]
+        audiences += [Assistant.Audience.ACCOUNTS] * account + [Assistant.Audience.STAFF] * staff
+        return self.filter(on=True, audience__in=audiences)
+
+    def in_order(self) -> Self:
+        """The order in which they are offered; who is first answers where nobody was chosen."""
+        return self.order_by("-default", "name", "pk")
+
+
 class Assistant(models.Model):
-    """Who replies."""
+    """Who replies: with scripted replies, or with what a language model says."""
+
+    SCRIPTED = "scripted"
+
+    class Audience(models.TextChoices):
+        EVERYONE = "everyone", "everyone"
+        ACCOUNTS = "accounts", "people with an account"
+        STAFF = "staff", "staff"
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=80)
+    kind = models.CharField(max_length=32, choices=kinds, default=SCRIPTED)
     on = models.BooleanField(default=True)
-    default = models.BooleanField(default=False)
+    default = models.BooleanField(
+        default=False, help_text="Answers where nobody else was chosen. There is one."
+    )
+    audience = models.CharField(
+        "who may use it", max_length=16, choices=Audience.choices, default=Audience.EVERYONE
+    )
+    fallback = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Answers when this one cannot: a model that cannot be reached,"
+        " or scripted replies of which none matches.",
+    )
+
+    base_url = models.CharField(
+        "base URL",
+        max_length=500,
+        blank=True,
+        help_text="Empty: the provider's own. Else for instance http://localhost:11434 (Ollama),"
+        " http://localhost:8080/v1 (OpenAI-compatible).",
+    )
+    model = models.CharField(max_length=200, blank=True)
+    key_variable = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="The name of the environment variable that holds the key, never the key itself.",
+    )
+    system = models.TextField("system prompt", blank=True, max_length=100_000)
+    temperature = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(2)]
+    )
+    top_p = models.FloatField(
+        "top p", null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    max_tokens = models.PositiveIntegerField(
+        "maximum tokens", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    stop = models.TextField(
+        "stop words", blank=True, max_length=1000, help_text="One a line, at most four."
+    )
+    prefill = models.BooleanField(
+        "carries on its own text",
+        null=True,
+        blank=True,
+        help_text="Whether the server goes on with a trailing assistant turn. Unknown: as usual for"
+        " its kind.",
+    )
+    context_budget = models.PositiveIntegerField(
+        "context budget (tokens)",
+        default=8000,
+        validators=[MinValueValidator(100), MaxValueValidator(10_000_000)],
+        help_text="How much of the conversation it is given, about; the oldest is left out first.",
+    )
+    connect_timeout = models.FloatField(
+        "seconds to connect",
+        default=10,
+        validators=[MinValueValidator(0.1), MaxValueValidator(600)],
+    )
+    first_timeout = models.FloatField(
+        "seconds to the first sign of an answer",
+        default=120,
+        validators=[MinValueValidator(0.1), MaxValueValidator(3600)],
+    )
+    silence_timeout = models.FloatField(
+        "seconds of silence within an answer",
+        default=60,
+        validators=[MinValueValidator(0.1), MaxValueValidator(3600)],
+    )
+    paced = models.BooleanField(
+        default=True,
+        help_text="Text leaves in bursts, ten times a second at most. Off: at once, at more cost.",
+    )
+
+    objects = Assistants.as_manager()
 
     class Meta:
         constraints = (
@@ -120,6 +235,102 @@ class Assistant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save it; if it is the default, the former one is not any more."""
+        with transaction.atomic():
+            if self.default:
+                former = Assistant.objects.filter(default=True).exclude(pk=self.pk)
+                former.select_for_update().first()  # who else makes a default now, is awaited
+                former.update(default=False)
+            super().save(*args, **kwargs)
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        # That there is a default already is no fault: whoever becomes it takes that over.
+        super().validate_constraints({*(exclude or ()), "default"})
+
+    def clean(self) -> None:
+        faults = {**self._faults_of_texts(), **self._faults_of_numbers(), **self._faults_of_key()}
+        faults |= {**self._faults_of_model(), **self._faults_of_place()}
+        if faults:
+            raise ValidationError(faults)
+
+    def _faults_of_texts(self) -> dict[str, str]:
+        texts = {name: getattr(self, name) for name in ("name", "model", "system", "stop")}
+        faults = {name: fault_of_letters(text) for name, text in texts.items()}
+        for name, longest in (("system", 100_000), ("stop", 1000)):
+            if len(texts[name]) > longest:  # in the admin their forms say it
+                faults[name] = f"Give at most {longest:,} characters."
+        if self.name.isspace():
+            faults["name"] = "The name must not be blank."
+        if len(self.stop_words) > STOP_WORDS or any(len(it) > 100 for it in self.stop_words):
+            faults["stop"] = f"Give at most {STOP_WORDS}, of at most 100 characters each."
+        return {name: fault for name, fault in faults.items() if fault}
+
+    def _faults_of_numbers(self) -> dict[str, str]:
+        numbers = ("temperature", "top_p", "connect_timeout", "first_timeout", "silence_timeout")
+        return {name: "Give a number." for name in numbers if isnan(getattr(self, name) or 0)}
+
+    def _faults_of_key(self) -> dict[str, str]:
+        """Never repeats what was given: that may be a key."""
+        if not self.key_variable:
+            return {}
+        named = regex.fullmatch(_VARIABLE, self.key_variable)
+        if not named or regex.match(_KEY, self.key_variable):
+            mend = "Give the name of an environment variable, like OPENAI_API_KEY; never the key."
+            return {"key_variable": mend}
+        own = self.key_variable in settings.OWN_SECRETS
+        if own or settings.FOREIGN_SECRETS.search(self.key_variable):
+            return {"key_variable": "This variable holds another secret, not a provider's key."}
+        return {}
+
+    def _faults_of_model(self) -> dict[str, str]:
+        faults: dict[str, str] = {}
+        if not self.is_model:
+            return faults
+        if not self.model.strip():
+            faults["model"] = "Name the model that is to answer."
+        try:
+            if self.base_url:
+                check_url(self.base_url, settings.PROVIDER_ADDRESSES)
+        except ValueError as error:
+            faults["base_url"] = str(error)
+        return faults
+
+    def _faults_of_place(self) -> dict[str, str]:
+        """What is wrong with when it answers: as the default, or for whom it stands in."""
+        faults = {}
+        was = Assistant.objects.filter(pk=self.pk, default=True).exists()
+        if was and not self.default:
+            faults["default"] = "There must be a default. Make another one the default instead."
+        elif self.default and not self.on:
+            faults["on"] = "The default must be on. Make another one the default first."
+        if self.default and self.audience != self.Audience.EVERYONE:
+            faults["audience"] = "The default is for everyone. Make another one the default first."
+        if circle := self._circle():
+            faults["fallback"] = f"This leads back to where it began: {circle}."
+        return faults
+
+    def _circle(self) -> str:
+        """Return the way by which its fallbacks lead back to it; empty if they do not."""
+        way = [self]
+        while (after := way[-1].fallback) is not None and after not in way:
+            way.append(after)
+        returns = after is not None and after == self
+        return " → ".join(map(str, [*way, self])) if returns else ""
+
+    @property
+    def is_model(self) -> bool:
+        return self.kind != self.SCRIPTED
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether the variable that is to hold its key is not there."""
+        return bool(self.key_variable) and settings.PROVIDER_KEY(self.key_variable) is None
+
+    @property
+    def stop_words(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.stop.splitlines()))
 
 
 class ScriptedReplies(models.QuerySet["ScriptedReply"]):
@@ -206,8 +417,8 @@ class ScriptedReply(models.Model):
     def _faults_of_text(self) -> dict[str, str]:
         if self.text.isspace():  # that it must not be empty, its field says
             return {"text": "The text must not be blank."}
-        if control := regex.search(r"[\p{Cc}\p{Cs}--[\t\n\r]]", self.text, regex.V1):
-            return {"text": f"The text must not contain U+{ord(control[0]):04X}."}
+        if fault := fault_of_letters(self.text):
+            return {"text": fault}
         try:
             template.check(self.text)
         except template.TemplateError as error:
@@ -253,7 +464,22 @@ class ScriptedReply(models.Model):
 class Conversations(models.QuerySet["Conversation"]):
     def of(self, person_id: uuid.UUID) -> Self:
         """Those that this person may enter."""
-        return self.filter(owner_id=person_id)
+        return self.filter(owner_id=person_id, deleted=None)
+
+    def listed(self) -> Self:
+        """Those in which somebody wrote, in the order of the list: pinned ones on top."""
+        return self.filter(written__isnull=False).order_by("-pinned", "-written", "-pk")
+
+    def after(self, last: "Conversation") -> Self:
+        """Those that stand behind `last` in the list."""
+        sooner = Q(written__lt=last.written) | Q(written=last.written, pk__lt=last.pk)
+        behind = Q(pinned=last.pinned) & sooner
+        return self.filter(behind | Q(pinned=False) if last.pinned else behind)
+
+    def with_typing(self) -> Self:
+        """Each with `typing`: whether a reply is being written in it."""
+        replies = Message.objects.live().filter(conversation=OuterRef("pk"))
+        return self.annotate(typing=Exists(replies))
 
 
 class Conversation(models.Model):
@@ -274,11 +500,27 @@ class Conversation(models.Model):
     )
     created = models.DateTimeField(default=timezone.now, editable=False)
     used = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
+    # Whom its owner chose last; None: whoever is the default.
+    assistant = models.ForeignKey(
+        Assistant, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    written = models.DateTimeField(null=True, editable=False)  # when a person last wrote in it
+    pinned = models.BooleanField(default=False)
+    archived = models.BooleanField(default=False)
+    typing: bool  # where it was asked for: `with_typing`
+    unread = models.BooleanField(default=False)  # a reply ended while its owner was elsewhere
+    deleted = models.DateTimeField(null=True, editable=False)  # can be undone for a moment
 
     objects = Conversations.as_manager()
 
     class Meta:
-        indexes = (models.Index("owner", F("used").desc(), name="newest_of_owner"),)
+        indexes = (
+            models.Index("owner", F("used").desc(), name="newest_of_owner"),
+            models.Index(
+                *("owner", "archived", F("pinned").desc(), F("written").desc(), F("id").desc()),
+                name="in_the_list",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.title or str(self.id)
@@ -286,8 +528,36 @@ class Conversation(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("conversation", args=(self.pk,))
 
+    def as_frame(self) -> dict[str, Any]:
+        """Return what `ready` tells of it, with the assistant that was chosen, if one was."""
+        chosen = {"assistant": self.assistant.slug} if self.assistant else {}
+        return {"id": str(self.pk), "kind": self.kind, "title": self.title, **chosen}
+
+    def as_entry(self) -> dict[str, Any]:
+        """Return what the lists of conversations tell of it."""
+        return {
+            "id": str(self.pk),
+            "title": self.title,
+            "pinned": self.pinned,
+            "archived": self.archived,
+            "unread": self.unread,
+            "written": self.written and self.written.isoformat(timespec="microseconds"),
+        }
+
+    def take_up(self) -> bool:
+        """Note that somebody writes here now, which brings it back; False if it was deleted."""
+        now = timezone.now()
+        here = Conversation.objects.filter(pk=self.pk, deleted=None)
+        if not here.update(used=now, written=now, archived=False):
+            return False
+        self.refresh_from_db(fields=["title", "pinned", "archived", "unread", "written"])
+        return True
+
     def touch(self) -> None:
-        """Note that somebody is here."""
+        """Note that somebody is here, who sees what is new."""
+        if self.unread:
+            with suppress(DatabaseError):  # as with the note of their use
+                Conversation.objects.filter(pk=self.pk).update(unread=False)
         _note_use(Conversation.objects.filter(pk=self.pk), "used", self.used)
 
 
@@ -295,6 +565,17 @@ class Messages(models.QuerySet["Message"]):
     def live(self) -> Self:
         """Replies that somebody is writing, or should be."""
         return self.filter(status__in=LIVE)
+
+    def ended(self) -> Self:
+        return self.exclude(status__in=LIVE)
+
+    def silence(self) -> None:
+        """End those that are live with the text that is saved, whoever writes them."""
+        self.live().update(status=STOPPED, ended=timezone.now())
+
+    def written_by(self, lease: str) -> Self:
+        """Live replies that the process with this `lease` may write."""
+        return self.live().filter(lease=lease)
 
     def claim(self, id: int, lease: str, beat: int, *, new_lease: str) -> bool:
         """Take a reply over from a writer that is gone.
@@ -305,34 +586,38 @@ class Messages(models.QuerySet["Message"]):
         claimed = self.live().filter(pk=id, lease=lease, beat=beat)
         return claimed.update(lease=new_lease, beat=F("beat") + 1) == 1
 
+    def to_be_written(self) -> Self:
+        """Live replies, without those that wait until others in their conversation have ended."""
+        others = Message.objects.live().filter(conversation=OuterRef("conversation"))
+        before = others.filter(Q(pk__lt=OuterRef("pk")) | ~Q(lease=""))
+        return self.live().filter(~Q(lease="") | ~Exists(before))
+
+    def withdraw(self, id: int) -> bool:
+        """Take a waiting reply out of the line; False if somebody writes it already."""
+        return self.live().filter(pk=id, lease="").update(status=STOPPED) == 1
+
     def by_people(self) -> Self:
         return self.filter(person__isnull=False)
 
+    def shown(self) -> Self:
+        """Those that are read: without what follows a version that is not the one shown."""
+        return self.filter(branch_of=None)
+
     def find(self, id: int) -> "Message | None":
         """Return the message with its author; None if there is none."""
-        return self.select_related("person", "assistant").filter(pk=id).first()
+        return self.select_related("person", "assistant", "conversation").filter(pk=id).first()
 
     def page(self, size: int, before: int | None = None) -> list["Message"]:
         """Return the newest `size` (older than the message `before`), the oldest first."""
-        older = self if before is None else self.filter(pk__lt=before)
-        return list(older.select_related("person", "assistant").order_by("-pk")[:size])[::-1]
+        older = self.shown() if before is None else self.shown().filter(pk__lt=before)
+        told = older.select_related("person", "assistant").defer("script", "thoughts")
+        return list(told.order_by("-pk")[:size])[::-1]
 
 
-class Message(models.Model):
-    """One entry in a conversation: what a person wrote, or a reply.
+class Content(models.Model):
+    """What one version of a message says, and how that came about."""
 
-    A reply is written by whoever holds its `lease`, and `beat` counts their saves: when it does
-    not move any more, the writer is gone. Every save is conditional on both lease and status, so
-    a writer that lost either writes nothing.
-    """
-
-    conversation = models.ForeignKey(
-        Conversation, on_delete=models.CASCADE, related_name="messages"
-    )
-    person = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
     assistant = models.ForeignKey(Assistant, null=True, on_delete=models.PROTECT, related_name="+")
-    reply_to = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
-    key = models.CharField(max_length=64, null=True)
     text = models.TextField(blank=True)
     status = models.CharField(max_length=16, default=COMPLETE)
     error_code = models.CharField(max_length=32, blank=True)
@@ -346,8 +631,56 @@ class Message(models.Model):
     )
     script = models.TextField(blank=True)  # the whole text of a scripted reply, from the start
     speed = models.FloatField(default=0)  # characters a second
+    tokens_in = models.PositiveIntegerField(null=True)
+    tokens_out = models.PositiveIntegerField(null=True)
+    thoughts = models.TextField(blank=True)  # a model's reasoning, which is no part of its answer
+    thought = models.PositiveIntegerField(default=0)  # how many code points that has
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_by_model(self) -> bool:
+        """Whether a model writes it, instead of that its text was there from the start."""
+        scripted = self.script or self.scripted_reply_id is not None
+        return self.assistant is not None and self.assistant.is_model and not scripted
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {field.attname: getattr(self, field.attname) for field in Content._meta.fields}
+
+    @content.setter
+    def content(self, content: dict[str, Any]) -> None:
+        for name, value in content.items():
+            setattr(self, name, value)
+
+
+class Message(Content):
+    """One entry in a conversation: what a person wrote, or a reply.
+
+    A reply is written by whoever holds its `lease`, and `beat` counts their saves: when it does
+    not move any more, the writer is gone. Every save is conditional on both lease and status, so
+    a writer that lost either writes nothing.
+
+    A message keeps its place and its id when it is answered anew or edited; what it said becomes
+    a Version. What followed that version is kept as a branch of the message, and is not shown.
+    """
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="messages"
+    )
+    person = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    reply_to = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    key = models.CharField(max_length=64, null=True)
     lease = models.CharField(max_length=64, blank=True)
     beat = models.BigIntegerField(default=0)
+
+    version = models.PositiveIntegerField(default=1)
+    versions = models.PositiveIntegerField(default=1)
+    branch_of = models.ForeignKey(
+        "self", null=True, on_delete=models.CASCADE, related_name="branches"
+    )
+    branch_version = models.PositiveIntegerField(null=True)  # of `branch_of`
 
     objects = Messages.as_manager()
 
@@ -392,10 +725,11 @@ class Message(models.Model):
             "status": self.status,
             "created": self.created.isoformat().replace("+00:00", "Z"),
             "reply_to": self.reply_to_id,
-            "version": 1,
-            "versions": 1,
+            "version": self.version,
+            "versions": self.versions,
             "key": self.key if is_person and self.person_id == for_person else None,
             "error": self.error,
+            **({"thought": self.thought} if self.thought else {}),
         }
 
     @property
@@ -404,11 +738,64 @@ class Message(models.Model):
             return None
         return {"code": self.error_code, "detail": self.error_detail}
 
+    def is_not_the_first(self) -> bool:
+        """Return whether the person who wrote this had written before, in any conversation."""
+        return Message.objects.filter(person=self.person_id, pk__lt=self.pk).exists()
+
+    def followers(self) -> Messages:
+        """What is shown after this message."""
+        return self.conversation.messages.shown().filter(pk__gt=self.pk)
+
+    def reopen(self, lease: str, **content: Any) -> None:
+        """Be written, by the holder of `lease`: anew, or on from the text there is in `content`."""
+        text = content.setdefault("text", "")
+        empty = dict.fromkeys(("error_code", "error_detail", "thoughts"), "")
+        none = dict.fromkeys(("ended", "tokens_in", "tokens_out"))
+        new = {} if text else {"started": None, "created": timezone.now()}
+        status = STREAMING if text else WAITING
+        self.content = {**content, **empty, **none, **new, "thought": 0, "status": status}
+        self.lease, self.beat = lease, self.beat + 1
+        self.save()
+
+    def begin_version(self) -> list[int]:
+        """Put what it says now aside, to say something else; return what is not shown any more."""
+        self.others.create(number=self.version, **self.content)
+        followers = list(self.followers().values_list("pk", flat=True))
+        self.followers().update(branch_of=self, branch_version=self.version)
+        self.version = self.versions = self.versions + 1
+        return followers
+
+    def show_version(self, number: int) -> None:
+        """Say again what version `number` says, with all that followed it.
+
+        Raises Version.DoesNotExist.
+        """
+        wanted = self.others.get(number=number)
+        self.others.create(number=self.version, **self.content)
+        self.followers().update(branch_of=self, branch_version=self.version)
+        self.branches.filter(branch_version=number).update(branch_of=None, branch_version=None)
+        self.content, self.version = wanted.content, number
+        wanted.delete()
+        self.save()
+
     def stop(self, text: str) -> bool:
         """End the reply with `text`, whoever writes it; False if it has ended already."""
         self.status, self.text, self.ended = STOPPED, text, timezone.now()
         live = Message.objects.live().filter(pk=self.pk)
         return live.update(status=self.status, text=text, ended=self.ended) == 1
+
+
+class Version(Content):
+    """A version of a message that is not the one shown."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="others")
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("message", "number", name="a_version_is_kept_once"),)
+
+    def __str__(self) -> str:
+        return f"version {self.number} of message {self.message_id}"
 
 
 def release(lease: str, replies: Iterable[int]) -> None:

@@ -25,10 +25,11 @@ class Person:
     name: str
     guest: bool
     active: bool = True
+    staff: bool = False
 
     @classmethod
     def account(cls, user: User) -> "Person":
-        return cls(user.pk, str(user), user.is_guest, user.is_active)
+        return cls(user.pk, str(user), user.is_guest, user.is_active, user.is_staff)
 
     @classmethod
     def visitor(cls, id: uuid.UUID) -> "Person":
@@ -65,6 +66,15 @@ def in_session(request: HttpRequest) -> Person:
         request.session[VISITOR] = str(id)
         person = Person.visitor(id)
     return person
+
+
+def guest_before_login(request: HttpRequest) -> Person | None:
+    """Return the guest that somebody with an account was here until they logged in, if any."""
+    try:
+        guest = Person.visitor(uuid.UUID(request.session[VISITOR]))
+    except (KeyError, ValueError):
+        return None
+    return guest if request.user.is_authenticated and guest.guest else None
 
 
 def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NoReturn
+from uuid import UUID
 from zlib import crc32
 
 from chat.models import Message
@@ -16,6 +17,7 @@ ACK_PATIENCE = 30.0  # seconds a full window may stay without an ack
 BAD_FRAMES_IN_A_ROW = 20
 LARGEST_FRAME = 64 * 1024  # bytes a client may send in one frame
 LARGEST_SNAPSHOT = 384 * 1024  # bytes of texts in one frame, before quoting; Daphne takes 1 MiB
+PAGE_PAID = 20_000  # code points that a page of messages counts as, whatever its size is
 LONGEST_MESSAGE = 32_000  # code points of a person's message
 LONGEST_KEY = 64
 UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")  # Unicode's categories of what leaves no mark
@@ -50,7 +52,7 @@ def bad_request(detail: str, **more: Any) -> Refused:
 # --- frames in ---------------------------------------------------------------------------------
 
 
-def _text(value: Any) -> str:
+def clean_text(value: Any) -> str:
     """Clean text: no lone surrogates, no control characters but tab and line breaks."""
     if not isinstance(value, str):
         raise bad_request("must be a string")
@@ -63,14 +65,14 @@ def _text(value: Any) -> str:
 def message_text(value: Any) -> str:
     if isinstance(value, str) and len(value) > LONGEST_MESSAGE:
         raise bad_request(f"must have at most {LONGEST_MESSAGE:,} characters")
-    text = _text(value)
+    text = clean_text(value)
     if all(unicodedata.category(character) in UNSEEN for character in text):
         raise bad_request("must not be empty or blank")
     return text
 
 
 def _key(value: Any) -> str:
-    key = _text(value)
+    key = clean_text(value)
     if not 1 <= len(key) <= LONGEST_KEY:
         raise bad_request(f"must have 1 to {LONGEST_KEY} characters")
     return key
@@ -90,9 +92,27 @@ def _offset(value: Any) -> int:
     return value
 
 
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+        raise bad_request("must be a number from 1 on")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise bad_request("must be true or false")
+    return value
+
+
+def _conversation(value: Any) -> UUID:
+    with suppress(ValueError):
+        return UUID(clean_text(value))
+    raise bad_request("must be the id of a conversation")
+
+
 def _stamp(value: Any) -> float | str:
     if isinstance(value, str) and len(value) <= LONGEST_KEY:
-        return _text(value)
+        return clean_text(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
     if isinstance(value, float) and math.isfinite(value):
@@ -106,9 +126,17 @@ Field = Callable[[Any], Any]
 FRAMES_IN: dict[str, tuple[dict[str, Field], dict[str, Field]]] = {
     "message.send": ({"text": message_text, "key": _key}, {"assistant": _key}),
     "reply.stop": ({"reply": _id}, {"at": _offset}),
+    "reply.retry": ({"reply": _id}, {"assistant": _key}),
+    "reply.regenerate": ({"reply": _id}, {"assistant": _key}),
+    "reply.continue": ({"reply": _id}, {"assistant": _key}),
+    "reply.thoughts": ({"reply": _id}, {}),
+    "message.edit": ({"message": _id, "text": message_text}, {}),
+    "message.remove": ({"message": _id}, {}),
+    "message.version": ({"message": _id, "version": _number}, {}),
     "ack": ({"reply": _id, "at": _offset}, {}),
     "sync": ({"reply": _id, "at": _offset}, {}),
     "earlier": ({"before": _id}, {}),
+    "conversations": ({}, {"archived": _flag, "after": _conversation}),
     "typing": ({}, {}),
     "ping": ({}, {"t": _stamp}),
 }
@@ -155,7 +183,7 @@ def _no_constant(name: str) -> NoReturn:
 def whose(frame: dict[str, Any]) -> dict[str, Any]:
     """Return the usable fields of `frame` that tell its sender which of its frames it was."""
     found = {}
-    for name, field in (("key", _key), ("reply", _id)):
+    for name, field in (("key", _key), ("reply", _id), ("message", _id)):
         with suppress(Refused):
             found[name] = field(frame.get(name))
     return found
@@ -188,8 +216,9 @@ def end(message: Message) -> str:
         length=len(message.text),
         crc32=crc32(message.text.encode()),
         error=message.error,
-        version=1,
-        versions=1,
+        version=message.version,
+        versions=message.versions,
+        **({"thought": message.thought} if message.thought else {}),
     )
 
 

@@ -8,13 +8,14 @@ from django.db import DatabaseError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from chat import intervals, protocol, sockets
+from chat import conversations, intervals, protocol, sockets
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
 from chat.models import release
 from chat.reply import run
 from chat.reply.journal import PROCESS, keeper
+from chat.reply.providers import switchboard
 from chat.reply.watchdog import Watchdog
 
 LOOK_EVERY = 1.0  # seconds
@@ -52,7 +53,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        for look in (Watchdog().look, intervals.Clock().look):
+        for look in (Watchdog().look, intervals.Clock().look, conversations.Sweeper().look):
             self._tasks.append(asyncio.create_task(again_and_again(look)))
 
     async def stop(self) -> None:
@@ -62,6 +63,7 @@ class Service:
         await hub().send_away(protocol.RESTART)
         await keeper().save()
         await in_database(release, PROCESS, list(run.runs()))
+        await switchboard().close()
 
 
 service = PerLoop(Service)

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from zoneinfo import available_timezones
 import dj_database_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+OWN_SECRETS = ("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")
+FOREIGN_SECRETS = re.compile("PASS|^(PG|AWS_|DJANGO_)")
 COMMAND = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else ""
 
 
@@ -114,6 +117,23 @@ def redis_urls() -> list[str]:
         if not address(url, "redis", "rediss", "unix"):
             refuse("REDIS_URL", f"{url!r} is not a Redis address; write redis://host:6379/0")
     return urls
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(entry, strict=False) for entry in listing(name)]
+    except ValueError as error:
+        refuse(name, f"{error}; write addresses or networks like 169.254.10.0/24")
+
+
+def provider_key(variable: str) -> str | None:
+    """Return the key that the environment holds under the name `variable`; None if it has none.
+
+    What is a secret of the chat or of its machine is no provider's key, whoever names it.
+    """
+    own = variable in OWN_SECRETS or FOREIGN_SECRETS.search(variable)
+    is_name = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable)
+    return os.environ.get(variable, "").strip() or None if is_name and not own else None
 
 
 def time_zone() -> str:
@@ -258,8 +278,12 @@ LOGGING = {
         }
     },
     "loggers": {
-        name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
-        for name in ("chat", "django")
+        **{
+            name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
+            for name in ("chat", "django")
+        },
+        # Each request to a provider is a line of theirs, which says nothing that is not known.
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "openai", "anthropic")},
     },
 }
 
@@ -267,3 +291,10 @@ LOGGING = {
 GUEST_CONNECTIONS = number("GUEST_CONNECTIONS", 50)
 GUEST_REPLIES_AT_A_TIME = number("GUEST_REPLIES_AT_A_TIME", 5)
 GUEST_MESSAGES_PER_MINUTE = number("GUEST_MESSAGES_PER_MINUTE", 30)
+
+# What a model may take.
+LONGEST_REPLY = number("LONGEST_REPLY", 200_000)  # code points
+REPLIES_PER_PROVIDER = number("REPLIES_PER_PROVIDER", 100)  # at a time, of each process
+PROVIDER_ADDRESSES = networks("PROVIDER_ADDRESSES")  # link-local ones that may be asked after all
+PROVIDER_KEY = provider_key
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()

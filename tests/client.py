@@ -83,10 +83,10 @@ class Client:
     async def send(self, type: str, **fields: Any) -> None:
         await self.socket.send(json.dumps({"type": type, **fields}))
 
-    async def post(self, text: str, key: str | None = None) -> int:
+    async def post(self, text: str, key: str | None = None, **more: Any) -> int:
         """Post `text`; return the id of the reply that is opened for it."""
         key = key or f"test-{next(self._keys)}"
-        await self.send("message.send", text=text, key=key)
+        await self.send("message.send", text=text, key=key, **more)
         mine = await self.until(lambda frame: frame.get("key") == key)
         assert mine
         assert mine["type"] == "message", mine
@@ -153,7 +153,11 @@ class Client:
                 for message in messages:
                     self._take(message)
             case {"type": "message" | "message.changed", "message": message}:
+                self.ends.pop(message["id"], None)
                 self._take(message)
+            case {"type": "message.removed", "messages": gone}:
+                for id in gone:
+                    self.messages.pop(id, None)
             case {"type": "char", "reply": reply, "at": at, "char": text} | {
                 "type": "reply.text",
                 "reply": reply,

@@ -21,7 +21,7 @@ CONVERSATION, ALICE = uuid.uuid4(), uuid.uuid4()
 CHARACTERS = st.sampled_from(["a", " ", "e\u0301", "👩‍👧", "🇩🇪"])
 SHORT = st.lists(CHARACTERS, min_size=1, max_size=5).map("".join)
 PIECES = st.builds(lambda text, times: text * times, SHORT, st.sampled_from([1, 3, 90, 700]))
-WHAT = st.sampled_from(["extend", "extend", "ack", "lose", "tick", "join", "leave"])
+WHAT = st.sampled_from(["extend", "extend", "ack", "lose", "tick", "join", "leave", "again"])
 STEPS = st.lists(st.tuples(WHAT, PIECES), max_size=40)
 
 
@@ -57,7 +57,9 @@ class Reader:
                 self.text = message["text"]
                 self.sent = self.acked = len(self.text)
             case {"type": "message.changed", "message": message}:
-                self.text = message["text"]
+                self.text, self.end = message["text"], None
+                self.sent = self.acked = len(self.text)
+                self.syncs.clear()
             case {"type": "char", "at": at, "char": text}:
                 self.extend(at, text)
             case {"type": "reply.text", "at": at, "text": text}:
@@ -132,6 +134,12 @@ async def run(hub: Hub, steps: list[tuple[str, str]], cut: int | None) -> None:
                 await readers[-1].join(message)
             case "leave" if len(readers) > 1:
                 hub.leave(readers.pop().viewer)
+            case "again":  # it ends, and is carried on, or written anew, before all have read it
+                message.status = COMPLETE
+                await hub.finish(reply, reply.text)
+                message = opened(reply.text[: len(text) // 2])
+                await hub.reopen(message)
+                reply = hub.open(message)
         for each in readers:
             await each.heal(reply)
     message.status = COMPLETE
@@ -198,6 +206,31 @@ async def test_snapshot_is_not_undone_by_what_came_before_it() -> None:
     await hub.finish(reply, "Hi")
     assert await alice.join(message.as_frame()) == ["ready"]
     assert not hub.live
+
+
+async def test_snapshot_is_not_undone_by_a_reopening_before_it() -> None:
+    hub = Hub()
+    alice = Newcomer(hub)
+    message = opened("Hel")
+    await hub.reopen(message)
+    reply = hub.open(message)
+    await hub.extend(reply, ["l", "o"])
+    message.status = COMPLETE
+    await hub.finish(reply, "Hello")
+    assert await alice.join(message.as_frame()) == ["ready"]
+    assert not hub.live
+
+
+async def test_what_is_taken_away_leaves_nothing_behind() -> None:
+    hub = Hub()
+    alice = Newcomer(hub)
+    await alice.join()
+    message = opened()
+    frame = protocol.frame("message", message=message.as_frame())
+    await hub.post(message, frame, own=frame)
+    await hub.take_away(CONVERSATION, [message.pk])
+    assert alice.frames[-1] == {"type": "message.removed", "messages": [message.pk]}
+    assert not alice.viewer.cursors
 
 
 async def test_what_came_after_the_snapshot_is_brought_whole() -> None:

@@ -70,6 +70,8 @@ BAD = [
     ("GUEST_REPLIES_AT_A_TIME", "-1", "'-1' is not a whole number"),
     ("GUEST_MESSAGES_PER_MINUTE", "1.5", "'1.5' is not a whole number"),
     ("GUEST_MESSAGES_PER_MINUTE", "٣", "is not a whole number"),
+    ("LONGEST_REPLY", "long", "'long' is not a whole number"),
+    ("PROVIDER_ADDRESSES", "localhost", "write addresses or networks like 169.254.10.0/24"),
     ("SECRET_KEY", "", "give a long random text, or a file of it in SECRET_KEY_FILE"),
     ("SECRET_KEY", " ", "give a long random text, or a file of it in SECRET_KEY_FILE"),
     ("TIME_ZONE", "Middle-earth", "'Middle-earth' is unknown"),

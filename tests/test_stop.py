@@ -65,7 +65,9 @@ async def test_every_tab_is_cut_to_what_the_one_that_stopped_saw(visit: Visit) -
         assert await kept(visit, alice, reply) == TEXT[:25]
         assert await other.end(reply) == await alice.end(reply)
         for each in (alice, other):
-            *_, changed, end = [f for f in each.frames if f["type"] not in ("char", "ready")]
+            *_, changed, end = [
+                f for f in each.frames if f["type"] not in ("char", "ready", "title")
+            ]
             assert changed["type"] == "message.changed"
             assert changed["message"] == {
                 **changed["message"],

@@ -17,8 +17,8 @@ from tests.test_saving import waiting_reply, watching, written
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def orphan(lease: str = "a dead process", text: str = "") -> Message:
-    reply = await sync_to_async(waiting_reply)("From the first to the last.")
+async def orphan(lease: str = "a dead process", text: str = "", speed: float = 0) -> Message:
+    reply = await sync_to_async(waiting_reply)("From the first to the last.", speed=speed)
     await Message.objects.filter(pk=reply.pk).aupdate(lease=lease, text=text)
     return reply
 
@@ -73,7 +73,7 @@ async def test_looking_goes_on_after_a_defect(
 
 async def test_stop_in_the_moment_of_takeover() -> None:
     """The claim comes first, the stop finds nobody writing here yet: it is final all the same."""
-    reply = await orphan(text="From the")
+    reply = await orphan(text="From the", speed=5)
     conversation = await Conversation.objects.aget()
     async with watching(await Message.objects.select_related("assistant").aget()) as frames:
         await asyncio.gather(

@@ -55,6 +55,7 @@ class LiveReply:
         self.message = message
         self.text = message.text
         self.end: str | None = None  # the `reply.end` frame, once there is one
+        self.waits: dict[str, Any] | None = None  # what it waits for, if that is worth telling
 
     def current(self) -> dict[str, Any]:
         """Return the fields of the contract's *message* that change while a reply is typed.
@@ -62,27 +63,38 @@ class LiveReply:
         Until the end has been announced the reply is live, whatever is being saved already.
         """
         if self.end is None:
-            return {"text": self.text, "status": STREAMING if self.text else WAITING}
+            waits = {"waits": self.waits} if self.waits else {}
+            return {"text": self.text, "status": STREAMING if self.text else WAITING, **waits}
         return {"text": self.text, "status": self.message.status, "error": self.message.error}
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A frame that waits for a viewer's snapshot: which message it is about, and how."""
+
+    frame: str
+    about: int | None = None
+    brings: bool = False  # it brings that message, which is new
 
 
 @dataclass(eq=False, slots=True)
 class Viewer:
-    """One watching connection. `send` and `close` are the connection's own.
+    """One watching connection. `send`, `close` and `renew` are the connection's own.
 
     Until it has `joined`, that is until it was given a snapshot of the conversation, frames for
-    it are kept in `pending`, each with the id of the new message that it brings, if it does.
+    it are kept in `pending`. `renew` has it read another snapshot, and join again.
     """
 
     person: uuid.UUID
     conversation: uuid.UUID
     send: Send
     close: Callable[[int], Awaitable[None]]
+    renew: Callable[[], None] = lambda: None
     cursors: dict[int, Cursor] = field(default_factory=dict)
     joined: bool = False
     gone: bool = False
     busy: bool = False  # a send has not returned; only servers other than Daphne ever wait there
-    pending: list[tuple[int | None, str]] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
 
 
 class Hub:
@@ -91,14 +103,15 @@ class Hub:
         self._viewers: dict[uuid.UUID, dict[Viewer, None]] = {}
         self._replies: dict[uuid.UUID, dict[int, LiveReply]] = defaultdict(dict)
         self._behind: dict[tuple[Viewer, LiveReply], None] = {}
-        self._connections: dict[uuid.UUID, int] = defaultdict(int)
+        self._connections: dict[uuid.UUID, dict[Viewer, None]] = {}
+        self._saying: set[asyncio.Task[None]] = set()
 
     # --- who is watching
 
     def watch(self, viewer: Viewer) -> None:
         """Let `viewer` miss nothing from now on; `join` then tells what was before."""
         self._viewers.setdefault(viewer.conversation, {})[viewer] = None
-        self._connections[viewer.person] += 1
+        self._connections.setdefault(viewer.person, {})[viewer] = None
 
     def leave(self, viewer: Viewer) -> None:
         """Forget `viewer`. Twice is harmless."""
@@ -109,15 +122,22 @@ class Hub:
         watching.pop(viewer, None)
         if not watching:
             self._viewers.pop(viewer.conversation, None)
-        self._connections[viewer.person] -= 1
-        if not self._connections[viewer.person]:
-            del self._connections[viewer.person]
+        connections = self._connections.get(viewer.person, {})
+        connections.pop(viewer, None)
+        if not connections:
+            self._connections.pop(viewer.person, None)
         for reply in list(self._replies.get(viewer.conversation, {}).values()):
             self._behind.pop((viewer, reply), None)
             self._forget_if_delivered(reply)
 
     def connections(self, person: uuid.UUID) -> int:
-        return self._connections.get(person, 0)
+        return len(self._connections.get(person, ()))
+
+    def watches(self, person: uuid.UUID, conversation: uuid.UUID) -> bool:
+        """Return whether `person` is in `conversation`, on any device."""
+        return any(
+            viewer.conversation == conversation for viewer in self._connections.get(person, ())
+        )
 
     def watched(self) -> list[uuid.UUID]:
         """Return the conversations that somebody is in."""
@@ -139,14 +159,18 @@ class Hub:
         """
         known = {message["id"] for message in snapshot}
         self.refresh(viewer, snapshot)
-        # A message that came before the snapshot is newer in it, and must not undo it.
-        news = [(id, frame) for id, frame in viewer.pending if id not in known]
-        for id, _ in news:
-            if id in self.live:
-                viewer.cursors[id] = Cursor(0, 0)
+        # What came before the snapshot is newer in it, and must not undo it.
+        news = [
+            each
+            for each in viewer.pending
+            if each.about not in known or not (each.brings or each.about in self.live)
+        ]
+        for each in news:
+            if each.brings and each.about in self.live:
+                viewer.cursors[each.about] = Cursor(0, 0)
         viewer.joined = True
         viewer.pending = []
-        await self._send(viewer, map(packed, [ready(), *(frame for _, frame in news)]))
+        await self._send(viewer, map(packed, [ready(), *(each.frame for each in news)]))
         for reply in list(self._replies.get(viewer.conversation, {}).values()):
             self._look_after(viewer, reply)
             self._forget_if_delivered(reply)
@@ -166,12 +190,50 @@ class Hub:
         """Send `frame`, which brings a new message, to all who watch; its author gets `own`."""
         for viewer in list(self._viewers.get(message.conversation_id, ())):
             is_author = viewer.person == message.person_id
-            await self._send_or_keep(viewer, own if is_author else frame, brings=message.pk)
+            if viewer.joined and message.status in LIVE:
+                viewer.cursors[message.pk] = Cursor(0, 0)
+            await self._send_or_keep(
+                viewer, Pending(own if is_author else frame, message.pk, brings=True)
+            )
 
-    async def publish(self, conversation: uuid.UUID, frame: str) -> None:
-        """Send `frame` to all who watch."""
+    async def publish(
+        self, conversation: uuid.UUID, frame: str, *, about: int | None = None
+    ) -> None:
+        """Send `frame` (that is about the known message `about`) to all who watch."""
         for viewer in list(self._viewers.get(conversation, ())):
-            await self._send_or_keep(viewer, frame)
+            await self._send_or_keep(viewer, Pending(frame, about))
+
+    async def take_away(self, conversation: uuid.UUID, gone: list[int]) -> None:
+        """Say to all who watch that the messages `gone` are not shown any more."""
+        for viewer in self._viewers.get(conversation, ()):
+            for id in gone:
+                viewer.cursors.pop(id, None)
+        await self.publish(conversation, protocol.frame("message.removed", messages=gone))
+
+    async def tell_person(
+        self, person: uuid.UUID, frame: str, *, not_in: uuid.UUID | None = None
+    ) -> None:
+        """Send `frame` to all connections of `person`, but those to the conversation `not_in`."""
+        for viewer in list(self._connections.get(person, ())):
+            if viewer.conversation != not_in:
+                await self._send_or_keep(viewer, Pending(frame))
+
+    def renew(self, conversation: uuid.UUID) -> None:
+        """Have all who watch read the conversation anew: other messages are shown now."""
+        for viewer in list(self._viewers.get(conversation, ())):
+            viewer.joined = False
+            viewer.cursors.clear()
+            viewer.renew()
+
+    async def send_off(self, conversation: uuid.UUID, code: int) -> None:
+        """Close all connections to `conversation` with `code`."""
+        for viewer in list(self._viewers.get(conversation, ())):
+            await viewer.close(code)
+
+    async def leave_all(self, person: uuid.UUID, code: int) -> None:
+        """Close all connections of `person` with `code`."""
+        for viewer in list(self._connections.get(person, ())):
+            await viewer.close(code)
 
     async def tell(self, viewer: Viewer, *frames: str) -> None:
         """Send `frames` to one viewer."""
@@ -189,10 +251,32 @@ class Hub:
             self._look_after(viewer, reply)
         return reply
 
+    async def reopen(self, message: Message) -> None:
+        """Say where the reply in `message`, which had ended, is now; it will be live again."""
+        if former := self.live.get(message.pk):
+            self.let_go(former)
+        changed = protocol.frame("message.changed", message=message.as_frame())
+        await self.publish(message.conversation_id, changed, about=message.pk)
+        at = len(message.text)
+        for viewer in self._viewers.get(message.conversation_id, ()):
+            if viewer.joined:
+                viewer.cursors[message.pk] = Cursor(sent=at, acked=at)
+
+    def say(self, reply: LiveReply, waits: dict[str, Any] | None) -> None:
+        """Tell everyone what the reply waits for; None: for nothing in particular."""
+        if reply.waits == waits:
+            return
+        reply.waits = waits
+        frame = protocol.frame("reply.waits", reply=reply.id, waits=waits)
+        saying = asyncio.ensure_future(self.publish(reply.conversation, frame, about=reply.id))
+        self._saying.add(saying)
+        saying.add_done_callback(self._saying.discard)
+
     async def extend(self, reply: LiveReply, characters: list[str]) -> None:
         """Append `characters` to the reply and send them to everyone who has room for them."""
         base = len(reply.text)
         reply.text += "".join(characters)
+        reply.waits = None
         end = len(reply.text)
         burst: list[dict[str, Any]] = []
         watching = self._viewers.get(reply.conversation, ())
@@ -270,7 +354,7 @@ class Hub:
 
     async def _bring_on(self, viewer: Viewer, reply: LiveReply, now: float) -> None:
         cursor = viewer.cursors.get(reply.id)
-        if cursor is None or viewer.gone:
+        if cursor is None or viewer.gone or self.live.get(reply.id) is not reply:
             self._behind.pop((viewer, reply), None)
             return
         frames = self._next(cursor, reply)
@@ -314,11 +398,11 @@ class Hub:
         if not replies:
             del self._replies[reply.conversation]
 
-    async def _send_or_keep(self, viewer: Viewer, frame: str, brings: int | None = None) -> None:
+    async def _send_or_keep(self, viewer: Viewer, news: Pending) -> None:
         if viewer.joined:
-            await self._send(viewer, [packed(frame)])
+            await self._send(viewer, [packed(news.frame)])
         else:
-            viewer.pending.append((brings, frame))
+            viewer.pending.append(news)
 
     async def _send(self, viewer: Viewer, messages: Iterable[dict[str, Any]]) -> None:
         if viewer.gone:

@@ -5,40 +5,47 @@ It belongs to the process: no socket keeps it alive, and none ends it.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+import time
 from contextlib import aclosing
 from copy import copy
 
 from django.db import DatabaseError
 
-from chat import protocol
+from chat import metrics, protocol
+from chat.assistants.base import ProviderError
 from chat.characters import Splitter, boundary
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
 from chat.live.ticker import ticker
-from chat.models import COMPLETE, FAILED, LIVE, STOPPED, Message
+from chat.models import COMPLETE, FAILED, INTERRUPTED, LIVE, STOPPED, Message
 from chat.reply.journal import NOT_SAVED, keeper
 from chat.reply.pace import Pace
+from chat.reply.source import Lost, Source
 
 logger = logging.getLogger(__name__)
 
 SAVE_PATIENCE = 60.0  # seconds until viewers are told that a reply could not be saved
 FAILURE = ("internal", "Something went wrong while this reply was written.")
+LOST = ("interrupted", "The server that wrote this reply went away.")
 
 
 class Run:
-    """Writes the reply `message`, from where its text ends, with what `source` yields."""
+    """Writes the reply `message`, from where its text ends.
 
-    def __init__(self, message: Message, source: AsyncGenerator[str, None]) -> None:
+    `found` says that its writer is gone, instead of that somebody asks for it just now.
+    """
+
+    def __init__(self, message: Message, *, found: bool = False) -> None:
         self.message = message
-        self._source = source
-        self._pace = Pace(message.speed)
+        self._pace: Pace | None = None  # until there is text: who writes it may change before
         self._drained = asyncio.Event()
+        self._drained.set()
         self._stopped_at: int | None = None
         self._lost = False
         self._hub, self._ticker = hub(), ticker()
         self._live = self._hub.open(message)
+        self._source = Source(message, self._live, found=found)
         self._journal = keeper().open(message, self._on_lost)
         self._typing = asyncio.create_task(self._type(), name=f"typing {message.pk}")
         self._writing = asyncio.create_task(self._write(), name=f"writing {message.pk}")
@@ -49,7 +56,11 @@ class Run:
             return False
         length = len(self._live.text)
         self._stopped_at = boundary(self._live.text, length if at is None else min(at, length))
+        asked = time.monotonic()
         self._typing.cancel()
+        await asyncio.wait({self._typing})
+        if self._source.is_model:
+            metrics.CANCEL_SECONDS.observe(time.monotonic() - asked)
         await self.finished()
         return True
 
@@ -70,25 +81,41 @@ class Run:
         await asyncio.wait({self._typing})
         self._ticker.remove(self._step)
         try:
+            if not self._lost:
+                await self._source.keep_told()
             await (self._give_up() if self._lost else self._end())
         finally:
             runs().pop(self.message.pk, None)
 
     async def _type(self) -> None:
-        self._ticker.add(self._step, self._pace.every)
         splitter = Splitter()
-        async with aclosing(self._source) as source:
-            async for piece in source:
-                self._let_out(splitter.feed(piece))
-        self._let_out(splitter.flush())
-        while len(self._pace):
-            await self._drained.wait()
+        try:
+            async with aclosing(self._source.text()) as pieces:
+                async for piece in pieces:
+                    await self._let_out(splitter.feed(piece))
+        except ProviderError:
+            await self._drain(splitter)  # what came before it failed is part of the reply
+            raise
+        await self._drain(splitter)
 
-    def _let_out(self, characters: list[str]) -> None:
+    async def _drain(self, splitter: Splitter) -> None:
+        await self._let_out(splitter.flush())
+        await self._drained.wait()
+
+    async def _let_out(self, characters: list[str]) -> None:
+        if not characters:
+            return
+        self._pace = self._pace or Pace(self.message.speed)
         self._pace.feed(characters)
         self._drained.clear()
+        if self._source.at_once:
+            await self._step(time.monotonic())
+        else:
+            self._ticker.add(self._step, self._pace.every)
 
     async def _step(self, now: float) -> None:
+        assert self._pace is not None, "there is text"
+        idle = not len(self._pace)
         try:
             if characters := self._pace.due(now):
                 await self._hub.extend(self._live, characters)
@@ -98,6 +125,8 @@ class Run:
             raise
         if not len(self._pace):
             self._drained.set()
+        if idle:  # the next text need not wait for a beat, as the last burst is long ago
+            self._ticker.remove(self._step)
 
     async def _end(self) -> None:
         text = self._live.text[: self._stopped_at]
@@ -122,14 +151,25 @@ class Run:
     def _status(self) -> str:
         if self._stopped_at is not None:
             return STOPPED
-        return FAILED if self._typing.cancelled() or self._typing.exception() else COMPLETE
+        if isinstance(self._failure(), Lost):
+            return INTERRUPTED
+        return FAILED if self._typing.cancelled() or self._failure() else COMPLETE
 
     def _error(self) -> tuple[str, str]:
-        if self._status() != FAILED:
-            return ("", "")
-        failure = None if self._typing.cancelled() else self._typing.exception()
-        logger.error("reply %s failed", self.message.pk, exc_info=failure)
-        return FAILURE
+        match self._status(), self._failure():
+            case "complete", _:
+                return self._source.note
+            case "interrupted", _:
+                return LOST
+            case "failed", ProviderError(code=code, detail=detail):
+                return code, detail
+            case "failed", failure:
+                logger.error("reply %s failed", self.message.pk, exc_info=failure)
+                return FAILURE
+        return ("", "")
+
+    def _failure(self) -> BaseException | None:
+        return None if self._typing.cancelled() else self._typing.exception()
 
     async def _give_up(self) -> None:
         try:
@@ -147,12 +187,8 @@ class Run:
 runs: PerLoop[dict[int, Run]] = PerLoop(dict)
 
 
-def start(message: Message) -> None:
-    """Write the reply `message`, whose lease this process holds."""
+def start(message: Message, *, found: bool = False) -> Run:
+    """Write the reply `message`, whose lease this process holds; return what does."""
     if message.pk not in runs():
-        runs()[message.pk] = Run(message, _source(message))
-
-
-async def _source(message: Message) -> AsyncGenerator[str, None]:
-    """Yield what is still to be written of a scripted reply."""
-    yield message.script[len(message.text) :]
+        runs()[message.pk] = Run(message, found=found)
+    return runs()[message.pk]

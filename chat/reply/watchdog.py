@@ -4,7 +4,7 @@ import logging
 
 from chat.database import in_database
 from chat.models import LIVE, Message
-from chat.reply import run
+from chat.reply import run, turns
 from chat.reply.journal import PROCESS
 
 STILL = 3  # looks in a row, a second apart, that find a heartbeat unmoved: then the writer is gone
@@ -42,7 +42,7 @@ class Watchdog:
         message = await in_database(_claim, id, pulse)
         if message is not None:
             logger.info("reply %s goes on here", id)
-            run.start(message)
+            turns.begin(message, found=True)
 
 
 def _stood_still(pulse: Pulse, before: Pulse | None, looks: int) -> int:
@@ -50,7 +50,7 @@ def _stood_still(pulse: Pulse, before: Pulse | None, looks: int) -> int:
 
 
 def _pulses() -> dict[int, Pulse]:
-    rows = Message.objects.live().values_list("pk", "lease", "beat")
+    rows = Message.objects.to_be_written().values_list("pk", "lease", "beat")
     return {id: (lease, beat) for id, lease, beat in rows}
 
 

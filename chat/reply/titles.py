@@ -1,0 +1,109 @@
+"""A conversation's title, made from its first exchange."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from uuid import UUID
+
+import regex
+
+from chat import protocol
+from chat.assistants.base import Parameters, ProviderError, Request, Told, Turn
+from chat.characters import split
+from chat.database import in_database
+from chat.live.hub import hub
+from chat.models import Assistant, Conversation, Message
+from chat.reply.cleaner import Cleaner
+from chat.reply.providers import switchboard
+
+LONGEST = 60  # characters
+PATIENCE = 30.0  # seconds for a model to find one
+EXCERPT = 2000  # code points of each side that it is shown
+ASK = (
+    "Give this conversation a title of at most six words, in its own language."
+    " Answer with the title only, without quotation marks."
+)
+
+logger = logging.getLogger(__name__)
+
+
+async def give(reply: Message) -> None:
+    """Give the conversation of `reply`, which has ended, a title if it has none yet."""
+    question = None if reply.conversation.title else await in_database(_untitled, reply)
+    if question is None:
+        return
+    title = ""
+    if reply.is_by_model and reply.text and reply.assistant:
+        title = await _by_model(reply.assistant, question, reply)
+    await name(reply.conversation, title or from_words(question.text))
+
+
+async def name(conversation: Conversation, title: str) -> None:
+    """Give a conversation that has no title this one, and tell everyone."""
+    if await in_database(_save, conversation.pk, title):
+        conversation.title = title
+        await tell(conversation)
+
+
+async def tell(conversation: Conversation) -> None:
+    """Tell those who are in the conversation its title, and its owner's other pages."""
+    id, title = conversation.pk, conversation.title
+    await hub().publish(id, protocol.frame("title", title=title))
+    listed = protocol.frame("conversation", id=str(id), title=title)
+    await hub().tell_person(conversation.owner_id, listed, not_in=id)
+
+
+def from_words(text: str) -> str:
+    """Return the beginning of `text`, cut between two words, as a title."""
+    words = " ".join(text.split())
+    characters = split(words)
+    if len(characters) <= LONGEST:
+        return words
+    beginning = "".join(characters[:LONGEST])
+    whole = regex.sub(r"\s\S*\Z", "", beginning)
+    return regex.sub(r"\p{P}*\s*\Z", "", whole) + "…"
+
+
+async def _by_model(assistant: Assistant, question: Message, reply: Message) -> str:
+    """Return the title that the model gives; empty if it gives none in time."""
+    turns = (
+        Turn(True, question.text[:EXCERPT]),
+        Turn(False, reply.text[:EXCERPT]),
+        Turn(True, ASK),
+    )
+    request = Request(assistant.model, turns, parameters=Parameters(max_tokens=200))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return _tidy(await _answer(assistant, request))
+    except (ProviderError, TimeoutError) as error:
+        logger.info("%s gave no title: %s", assistant.slug, getattr(error, "code", "too slow"))
+        return ""
+
+
+async def _answer(assistant: Assistant, request: Request) -> str:
+    connected = await switchboard().connect(assistant)
+    text = ""
+    stream = connected.provider.stream(request, Told())
+    async with connected.slots.slot("titles", lambda place: None), aclosing(stream):
+        async for piece in stream:
+            text += piece
+            if len(text) > EXCERPT:
+                break
+    return text
+
+
+def _tidy(answer: str) -> str:
+    clean = Cleaner().feed(answer).strip()
+    line = clean.splitlines()[0] if clean else ""
+    return from_words(regex.sub(r"^(?:#+\s*|\*+|[Tt]itle:)|\*+$", "", line).strip(" \"'“”„«»*"))
+
+
+def _untitled(reply: Message) -> Message | None:
+    """Return what `reply` answers if their conversation has no title yet."""
+    found = Conversation.objects.filter(pk=reply.conversation_id, title="", deleted=None)
+    return reply.reply_to if found.exists() else None
+
+
+def _save(conversation: UUID, title: str) -> bool:
+    unnamed = Conversation.objects.filter(pk=conversation, title="")
+    return unnamed.update(title=title[:200]) == 1

@@ -1,0 +1,87 @@
+"""One reply at a time in each conversation: whose turn it is, and what follows an end."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from chat import protocol
+from chat.database import in_database
+from chat.live.hub import hub
+from chat.live.per_loop import PerLoop
+from chat.models import LIVE, Conversation, Message
+from chat.reply import run, titles
+from chat.reply.journal import PROCESS
+from chat.reply.run import Run
+
+logger = logging.getLogger(__name__)
+
+_tasks: PerLoop[set[asyncio.Task[Any]]] = PerLoop(set)
+
+
+def begin(message: Message, *, found: bool = False) -> None:
+    """Have the reply `message`, whose lease this process holds, written.
+
+    `found` says that its writer is gone, instead of that somebody asks for it just now.
+    """
+    _in_background(_see_through(run.start(message, found=found)))
+
+
+async def advance(conversation: UUID) -> None:
+    """Begin the reply that waits in line, if nothing is being written before it."""
+    message = await in_database(_claim_next, conversation)
+    if message is not None:
+        begin(message)
+
+
+async def _see_through(writing: Run) -> None:
+    message = writing.message
+    await _list(message, typing=True)
+    await writing.finished()
+    seen = _is_seen(message)
+    try:
+        await advance(message.conversation_id)
+        if message.status not in LIVE:
+            await after(message, seen=seen)
+    except DatabaseError as error:  # the watchdog sees to what waits
+        logger.error("what follows reply %s failed: %s", message.pk, error)
+
+
+async def after(message: Message, *, seen: bool) -> None:
+    """Do what there is to do when a reply has ended, which its owner has `seen` or not."""
+    if not seen:
+        await in_database(_mark_unread, message.conversation_id)
+    await _list(message, typing=False, unread=not seen)
+    await titles.give(message)
+
+
+def _is_seen(message: Message) -> bool:
+    return hub().watches(message.conversation.owner_id, message.conversation_id)
+
+
+async def _list(message: Message, **news: Any) -> None:
+    """Tell its owner's other pages, which list this conversation."""
+    conversation = message.conversation
+    frame = protocol.frame("conversation", id=str(conversation.pk), **news)
+    await hub().tell_person(conversation.owner_id, frame, not_in=conversation.pk)
+
+
+def _in_background(coroutine: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(coroutine)
+    _tasks().add(task)
+    task.add_done_callback(_tasks().discard)
+
+
+def _claim_next(conversation: UUID) -> Message | None:
+    waiting = Message.objects.to_be_written().filter(conversation=conversation, lease="")
+    pulse = waiting.values_list("pk", "lease", "beat").first()
+    if pulse is None or not Message.objects.claim(*pulse, new_lease=PROCESS):
+        return None
+    return Message.objects.find(pulse[0])
+
+
+def _mark_unread(conversation: UUID) -> None:
+    Conversation.objects.filter(pk=conversation).update(unread=True)
