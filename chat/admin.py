@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Left
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -17,8 +19,10 @@ from django.utils import timezone
 from chat import answers
 from chat.assistants import scripted
 from chat.assistants.scripted import Occasion
-from chat.models import ApiKey, Assistant, Conversation, Message, ScriptedReply, User
+from chat.database import let_go
+from chat.models import ApiKey, Assistant, Conversation, Message, ScriptedReply, User, Version
 from chat.protocol import LONGEST_MESSAGE
+from chat.reply import trial
 
 admin.site.site_header = admin.site.site_title = "Streaming Chat"
 admin.site.index_title = "What the chat says, and who says it"
@@ -75,10 +79,10 @@ class TryForm(forms.Form):
         return Occasion(data["trigger"], returning, timezone.now(), data["message"])
 
 
-class ReplyForm(forms.ModelForm):  # type: ignore[type-arg]
+class CarefulForm(forms.ModelForm):  # type: ignore[type-arg]
     """Tells only what is wrong with its own fields, and once.
 
-    The model looks at everything. But in the list a reply with a faulty text must be savable, as
+    The model looks at everything. But in a list a reply with a faulty text must be savable, as
     that is how it is switched off; and what a field has refused needs no second look.
     """
 
@@ -91,7 +95,7 @@ class ReplyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(ScriptedReply)
 class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    form = ReplyForm
+    form = CarefulForm
     list_display = ("name", "beginning", "trigger", "audience", "priority", "on")
     list_editable = ("on", "priority")
     list_filter = ("on", "trigger", "audience")
@@ -109,7 +113,7 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return super().get_changelist_form(request, form=ReplyForm, **kwargs)
+        return super().get_changelist_form(request, form=CarefulForm, **kwargs)
 
     @admin.display(description="text")
     def beginning(self, reply: ScriptedReply) -> str:
@@ -131,10 +135,98 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, "admin/try_reply.html", context)
 
 
+class AssistantForm(CarefulForm):
+    def add_error(self, field: str | None, error: Any) -> None:
+        super().add_error(field, error)
+        if "key_variable" in self.errors:  # it may be a key, which no page may show
+            self.data = {**dict(self.data.items()), self.add_prefix("key_variable"): ""}
+
+
 @admin.register(Assistant)
 class AssistantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("name", "slug", "on", "default")
+    form = AssistantForm
+    actions = None  # to be deleted one by one: most may not be
+    list_display = ("name", "kind", "model", "on", "default", "audience", "fallback")
+    list_filter = ("on", "kind", "audience")
+    list_select_related = ("fallback",)
+    search_fields = ("name", "slug", "model")
+    ordering = ("-default", "name")
     prepopulated_fields = {"slug": ("name",)}
+    fieldsets = (
+        ("Who", {"fields": ("name", "slug", "kind", "on", "default", "audience", "fallback")}),
+        (
+            "Which model",
+            {
+                "classes": ("for-models",),
+                "fields": ("base_url", "model", "key_variable"),
+                "description": "Only for language models; scripted replies need none of it.",
+            },
+        ),
+        (
+            "How it answers",
+            {
+                "classes": ("for-models",),
+                "fields": ("system", "temperature", "top_p", "max_tokens", "stop", "prefill"),
+                "description": "Only for language models. What is empty, the provider decides.",
+            },
+        ),
+        (
+            "Limits",
+            {
+                "classes": ("for-models",),
+                "fields": (
+                    *("context_budget", "connect_timeout", "first_timeout", "silence_timeout"),
+                    "paced",
+                ),
+                "description": "Only for language models.",
+            },
+        ),
+    )
+
+    class Media:
+        css = {"all": ("chat/assistant.css",)}
+        js = ("chat/assistant.js",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "stop":
+            kwargs["widget"] = forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField"})
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "fallback":  # is chosen here, not made, changed or deleted
+            field.widget = field.widget.widget
+        return field
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.test_connection)
+        test = path("<path:object_id>/test/", view, name="test_assistant")
+        return [test, *super().get_urls()]
+
+    def save_model(self, request: HttpRequest, obj: Assistant, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.is_model and obj.lacks_key:
+            told = f"There is no variable {obj.key_variable} in this server's environment yet."
+            messages.warning(request, f"{told} Until there is, {obj} cannot answer.")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What it wrote is counted, not listed; and whoever is the default stays."""
+        wrote = Message.objects.filter(assistant__in=objs).count()
+        wrote += Version.objects.filter(assistant__in=objs).count()
+        hindrances = ["It is the default."] if any(it.default for it in objs) else []
+        hindrances += [f"It wrote {wrote:,} of the messages that are kept."] if wrote else []
+        return list(map(str, objs)), {"assistants": len(objs)}, set(), hindrances
+
+    def test_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show whether the assistant's model answers; when posted, ask it."""
+        assistant: Assistant | None = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, assistant):
+            raise PermissionDenied
+        if assistant is None:
+            raise Http404
+        context = {**self.admin_site.each_context(request), "title": "Test connection"}
+        context |= {"assistant": assistant, "question": trial.QUESTION, "subtitle": assistant.name}
+        if request.method == "POST" and assistant.is_model:
+            let_go()  # it would be held for as long as somebody far away thinks
+            context["trial"] = async_to_sync(trial.run)(assistant)
+        return TemplateResponse(request, "admin/test_assistant.html", context)
 
 
 @admin.register(Conversation)

@@ -131,6 +131,23 @@ async def test_long_word_pushes_nothing_out_of_sight(
         await admin.set_viewport_size({"width": 1280, "height": 800})
 
 
+async def test_assistant_has_only_the_fields_of_its_kind(server: Server, admin: Page) -> None:
+    await admin.goto(f"{server.url}/admin/chat/assistant/add/")
+    for kind, shown in (("ollama", True), ("scripted", False), ("anthropic", True)):
+        await admin.get_by_label("Kind").select_option(kind)
+        for field in ("Base URL", "System prompt", "Seconds to connect"):
+            await expect(admin.get_by_label(field)).to_be_visible(visible=shown)
+
+
+async def test_connection_is_tested_once_at_a_time(server: Server, admin: Page) -> None:
+    await admin.goto(f"{server.url}/admin/chat/assistant/1/change/")
+    hold = "it => it.form.addEventListener('submit', event => event.preventDefault())"
+    button = admin.get_by_role("button", name="Test connection")
+    await button.evaluate(hold)
+    await button.click()
+    await expect(admin.get_by_role("button", name="Testing…")).to_be_disabled()
+
+
 async def test_somebody_who_is_not_staff_tries_nothing(arrive: Arrive, server: Server) -> None:
     charlie = await (await arrive(server)).open("/admin/chat/scriptedreply/try/")
     await expect(charlie.page.get_by_label("Password")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Delete what guests left behind."""
+"""Delete what guests left behind, and what was deleted and not brought back."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from chat.conversations import UNDO
 from chat.models import Conversation, User
 
 KEPT_FOR = timedelta(days=30)
@@ -19,7 +20,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         before = timezone.now() - KEPT_FOR
         accounts = User.objects.filter(pk=OuterRef("owner_id"), is_guest=False)
-        unused = Conversation.objects.filter(~Exists(accounts), used__lt=before)
+        of_guests = Q(~Exists(accounts), used__lt=before)
+        given_up = Q(deleted__lt=timezone.now() - UNDO)
+        unused = Conversation.objects.filter(of_guests | given_up)
         conversations = unused.count()
         unused.delete()
         kept = Conversation.objects.filter(owner_id=OuterRef("pk"))

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from chat.management import rows
 from chat.models import ScriptedReply
 
 
@@ -34,18 +34,7 @@ class Command(BaseCommand):
         reply = ScriptedReply.objects.filter(name=name).first() or ScriptedReply(name=name)
         if reply.pk is None and options["text"] is None:
             raise CommandError(f"there is no reply {name!r} yet, and a new reply needs --text")
-        verb = "updated" if reply.pk else "created"
         reply.on = on
-        for field in ("text", "trigger", "keywords", "audience", "speed", "every", "priority"):
-            if options[field] is not None:
-                setattr(reply, field, options[field])
-        try:
-            reply.full_clean()
-        except ValidationError as error:
-            raise CommandError(_line(error)) from None
-        reply.save()
+        fields = ("text", "trigger", "keywords", "audience", "speed", "every", "priority")
+        verb = rows.save(reply, options, *fields)
         self.stdout.write(f"{verb} the scripted reply {name!r}")
-
-
-def _line(error: ValidationError) -> str:
-    return "; ".join(f"{field}: {' '.join(what)}" for field, what in error.message_dict.items())
