@@ -2,19 +2,22 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from chat import actions
+from chat import conversations, forgetting, listing
 from chat.database import in_database
 from chat.live import remote
 from chat.models import Conversation
-from chat.people import Person, in_session
+from chat.people import Person, guest_before_login, in_session
 from chat.protocol import Refused
 
 
@@ -24,17 +27,58 @@ from chat.protocol import Refused
 def home(request: HttpRequest) -> HttpResponse:
     """The visitor's newest conversation, or an empty page that opens one."""
     person = _person(request)
-    return _chat(request, Conversation.objects.of(person.id).order_by("-used").first())
+    open_ones = Conversation.objects.of(person.id).filter(archived=False)
+    return _chat(request, person, open_ones.order_by("-used").first())
+
+
+@require_safe
+@never_cache
+@ensure_csrf_cookie
+def new(request: HttpRequest) -> HttpResponse:
+    """An empty page, that opens a new conversation."""
+    return _chat(request, _person(request), None)
 
 
 @require_safe
 @never_cache
 @ensure_csrf_cookie
 def conversation(request: HttpRequest, id: UUID) -> HttpResponse:
+    person = _person(request)
     try:
-        return _chat(request, actions.enter(_person(request), id))
+        return _chat(request, person, conversations.own(person, id))
     except Refused as refused:
         raise Http404(refused.detail) from None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+async def forget_me(request: HttpRequest) -> HttpResponse:
+    """The page that asks whether everything shall be deleted; and who says so, is forgotten."""
+    people = await in_database(_everybody, request)
+    problem = ""
+    if request.method == "POST":
+        try:
+            for person in people:
+                await forgetting.forget(person)
+            await in_database(request.session.flush)
+            return redirect("forgotten")
+        except Refused as refused:
+            problem = refused.detail
+    context = {"problem": problem}
+    status = 409 if problem else 200
+    return await in_database(render, request, "account/forget_me.html", context, status=status)
+
+
+@require_safe
+@never_cache
+def forgotten(request: HttpRequest) -> HttpResponse:
+    return render(request, "account/forgotten.html")
+
+
+def _everybody(request: HttpRequest) -> list[Person]:
+    """Return who somebody is here: beside their account the guest they were before, if any."""
+    guest = guest_before_login(request)
+    return [_person(request), *([guest] if guest else [])]
 
 
 def _person(request: HttpRequest) -> Person:
@@ -44,9 +88,15 @@ def _person(request: HttpRequest) -> Person:
         raise PermissionDenied(refused.detail) from None
 
 
-def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpResponse:
-    socket_path = f"/ws/chat/{conversation.pk}/" if conversation else "/ws/chat/"
-    context = {"conversation": conversation, "socket_path": socket_path}
+def _chat(request: HttpRequest, person: Person, conversation: Conversation | None) -> HttpResponse:
+    entries, more = listing.entries(person.id)
+    context = {
+        "conversation": conversation,
+        "current": str(conversation.pk) if conversation else "",
+        "socket_path": f"/ws/chat/{conversation.pk}/" if conversation else "/ws/chat/",
+        "entries": entries,
+        "more": more,
+    }
     return render(request, "chat/chat.html", context)
 
 
@@ -79,3 +129,22 @@ def _database_answers() -> bool:
         return True
     except DatabaseError:
         return False
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What this process counts and measures, for staff and for whoever has METRICS_TOKEN."""
+    if _has_token(request) or (request.user.is_active and request.user.is_staff):
+        return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    if request.user.is_authenticated:
+        raise PermissionDenied("Only staff may read this.")
+    said = "Log in as staff, or send METRICS_TOKEN as bearer token.\n"
+    headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
+    return HttpResponse(said, content_type="text/plain", status=401, headers=headers)
+
+
+def _has_token(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    fits = constant_time_compare(token.strip(), settings.METRICS_TOKEN)
+    return bool(settings.METRICS_TOKEN) and scheme.lower() == "bearer" and fits

@@ -6,6 +6,7 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
+from chat import conversation_views as whole
 from chat import views
 
 login = auth.LoginView.as_view(template_name="account/login.html", redirect_authenticated_user=True)
@@ -14,11 +15,26 @@ icon = RedirectView.as_view(url=static("chat/icon.svg"))  # where browsers look 
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("c/new/", views.new, name="new_conversation"),
+    path("c/search/", whole.find, name="search"),
+    path("c/import/", whole.take_in, name="import"),
     path("c/<uuid:id>/", views.conversation, name="conversation"),
+    path("c/<uuid:id>/rename/", whole.rename, name="rename"),
+    path("c/<uuid:id>/pin/", whole.pin, {"on": True}),
+    path("c/<uuid:id>/unpin/", whole.pin, {"on": False}),
+    path("c/<uuid:id>/archive/", whole.archive, {"on": True}),
+    path("c/<uuid:id>/unarchive/", whole.archive, {"on": False}),
+    path("c/<uuid:id>/delete/", whole.delete),
+    path("c/<uuid:id>/restore/", whole.restore),
+    path("c/<uuid:id>/export.json", whole.export_json),
+    path("c/<uuid:id>/export.md", whole.export_markdown),
+    path("forget-me/", views.forget_me, name="forget_me"),
+    path("forgotten/", views.forgotten, name="forgotten"),
     path("accounts/login/", login, name="account_login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="account_logout"),
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
+    path("metrics", views.metrics),
 ]

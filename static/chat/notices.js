@@ -11,22 +11,31 @@ export class Notices {
     this.#template = template;
   }
 
-  show(text) {
+  /** A notice may have a button called `label`, that does `act`. */
+  show(text, { label = "", act = null, stays = STAYS } = {}) {
     this.#withdraw(text);
     const notice = this.#template.content.firstElementChild.cloneNode(true);
     notice.querySelector("[data-role=notice-text]").textContent = text;
+    this.#offer(notice, label, act);
     notice.querySelector("[data-role=dismiss]").addEventListener("click", () => this.#remove(notice));
     this.#container.append(notice);
-    this.#timers.set(notice, setTimeout(() => this.#remove(notice), STAYS));
+    this.#timers.set(notice, setTimeout(() => this.#remove(notice), stays));
   }
 
   stop() {
     for (const notice of [...this.#timers.keys()]) this.#remove(notice);
   }
 
+  #offer(notice, label, act) {
+    const button = notice.querySelector("[data-role=notice-act]");
+    button.textContent = label;
+    button.hidden = !act;
+    button.addEventListener("click", () => (this.#remove(notice), act()));
+  }
+
   /** Nothing is said twice at a time. */
   #withdraw(text) {
-    for (const notice of [...this.#timers.keys()]) if (notice.textContent.trim() === text) this.#remove(notice);
+    for (const notice of [...this.#timers.keys()]) if (textOf(notice) === text) this.#remove(notice);
   }
 
   #remove(notice) {
@@ -34,4 +43,8 @@ export class Notices {
     this.#timers.delete(notice);
     notice.remove();
   }
+}
+
+function textOf(notice) {
+  return notice.querySelector("[data-role=notice-text]").textContent;
 }

@@ -6,6 +6,11 @@ export class Store {
     this.#area = area;
   }
 
+  /** One that ends with the tab. */
+  static ofTab() {
+    return new Store(attempt(() => sessionStorage));
+  }
+
   read(name) {
     return attempt(() => JSON.parse(this.#area.getItem(name))) ?? null;
   }
