@@ -123,6 +123,9 @@ async def show_version(
     """Show another version of a message to everyone, with all that followed it."""
     args = (person, conversation.pk, message, number)
     revised = await _or_unavailable(revisions.show_version, *args, message=message)
+    if revised is None:
+        return
+    hub().drop(message)
     await _show(revised)
     hub().renew(conversation.pk)
 

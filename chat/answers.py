@@ -54,7 +54,7 @@ def to_waiting(conversation: uuid.UUID, rule: int) -> Message | None:
     occasion = Occasion(scripted.INTERVAL, _wrote_before(person), timezone.now())
     if not scripted.judge([chosen.rule], occasion)[0].matches:
         return None
-    before = found.messages.filter(scripted_reply=chosen)
+    before = found.messages.filter(key__startswith=f"every:{chosen.pk}:")
     recently = timezone.now() - timedelta(seconds=chosen.every / 2)
     if before.filter(created__gt=recently).exists():
         return None

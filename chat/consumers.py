@@ -68,6 +68,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._deaf = False  # closed for abuse: nothing more is taken
         self._todo: list[Frame] = []
         self._working: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
+        self._is_stale = False  # what was read last is not what is shown now
 
     async def __call__(self, scope: Frame, receive: Receive, send: Send) -> None:
         # Channels' own way here has two tasks for every frame, and a visit to the database thread.
@@ -127,11 +129,16 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
 
     def _renew(self) -> None:
-        self._renewing = asyncio.create_task(self._read_again())
+        self._is_stale = True
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._read_again())
 
     async def _read_again(self) -> None:
         try:
-            await self._read()
+            while self._is_stale:  # whoever changes something meanwhile makes it so again
+                await self._read()
+        except Refused as refused:
+            await self.close(CLOSE_CODES[refused.code])
         except DatabaseError as error:
             logger.error("a conversation cannot be read again: %s", error)
             await self.close(protocol.RESTART)
@@ -147,6 +154,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     def _snapshot(self) -> tuple[list[Frame], Frame]:
         """Return the newest messages, and what else there is to tell of the conversation."""
+        self._is_stale = False
         self._conversation.refresh_from_db(fields=["title", "assistant"])
         messages, has_earlier = actions.page(self._conversation)
         offered = answers.offered_to(self._person).values("slug", "name", "default")

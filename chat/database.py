@@ -19,9 +19,10 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
     def guarded() -> R:
         try:
             return function(*args, **kwargs)
-        except (InterfaceError, OperationalError):
+        except (InterfaceError, OperationalError) as error:
             let_go()
-            raise
+            # To Django a broken connection is no DatabaseError; to all who ask here it is one.
+            raise OperationalError(str(error)) from error
 
     return await sync_to_async(guarded)()
 

@@ -13,7 +13,7 @@ from chat.protocol import Refused
 
 MINUTE = 60
 SEARCHES_A_MINUTE = 120
-REPLIES_AT_A_TIME = 1000  # of one account, going on or waiting
+REPLIES_AT_A_TIME = 100  # of one account, going on or waiting
 
 
 def count_message(person: Person, messages: int = 1) -> None:

@@ -60,6 +60,7 @@ def edit(person: Person, conversation: UUID, id: int, text: str) -> Revised:
         message = _at_rest(person, conversation, id)
         if message.person_id != person.id:
             raise Refused("forbidden", "You can only change what you wrote yourself.")
+        limits.check_replies(person)
         limits.count_message(person)
         gone = message.begin_version()
         message.text = text
@@ -67,13 +68,15 @@ def edit(person: Person, conversation: UUID, id: int, text: str) -> Revised:
         return Revised(message, gone, answers.to_message(message, person))
 
 
-def show_version(person: Person, conversation: UUID, id: int, number: int) -> Revised:
-    """Show another version of a message, with all that followed it."""
+def show_version(person: Person, conversation: UUID, id: int, number: int) -> Revised | None:
+    """Show another version of a message, with all that followed it; None if it is shown already."""
     with transaction.atomic():
         message = _at_rest(person, conversation, id)
+        if number == message.version:
+            return None
+        limits.count_message(person)  # all who are there read the conversation anew
         try:
-            if number != message.version:
-                message.show_version(number)
+            message.show_version(number)
         except Version.DoesNotExist:
             raise Refused("not_found", "There is no such version.") from None
         return Revised(_message(person, conversation, id))  # its author may be another one
@@ -137,13 +140,14 @@ def _write_anew(person: Person, reply: Message, slug: str | None, *, keep: bool)
 
 def _other_writer(person: Person, reply: Message, slug: str | None) -> dict[str, object]:
     """Return what changes if somebody else carries a reply on; nothing if it is who began it."""
-    if slug is None:
+    offered = answers.offered_to(person)
+    if slug is None or slug == getattr(reply.assistant, "slug", None):
+        if reply.is_by_model and reply.assistant not in offered:
+            raise _conflict("This assistant is not there any more. Choose another one.")
         return {}
-    assistant = answers.offered_to(person).filter(slug=slug).first()
+    assistant = offered.filter(slug=slug).first()
     if assistant is None:
         raise Refused("not_found", "There is no such assistant.")
-    if assistant == reply.assistant:
-        return {}
     if not assistant.is_model:
         raise _conflict("Scripted replies cannot carry on what somebody else began.")
     return {"assistant": assistant, "scripted_reply": None, "script": "", "speed": 0}

@@ -28,6 +28,8 @@ def answer(
 
     Scripted replies have none if no rule matches. `passed` are assistants that had their chance;
     those that are asked here join them. `name` is of whom is answered. None: nobody answers.
+
+    Staff who name a stand-in mean it for whoever asks, so its own audience does not matter here.
     """
     passed = set() if passed is None else passed
     while assistant is not None and assistant.pk not in passed:

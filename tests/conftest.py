@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser import arrive, browser  # noqa: F401 - fixtures
 from tests.client import Client, session
+from tests.providers import Answer
 from tests.server import Server, running
 
 
@@ -24,6 +25,11 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     """A server for one test alone, which may kill it."""
     with running(tmp_path) as it:
         yield it
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Call a provider's answer by its kind: what it is made of is long, and differs each time."""
+    return type(val).__name__ if isinstance(val, Answer) else None
 
 
 Visit = Callable[..., Client]

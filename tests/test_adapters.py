@@ -664,7 +664,6 @@ async def test_end_of_the_connection_alone_is_no_end(provider: FakeProvider, kin
         Raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
         Raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n"),
     ],
-    ids=str,
 )
 async def test_answer_that_is_none(
     provider: FakeProvider, model: Provider, kind: str, answer: Answer
@@ -871,7 +870,6 @@ async def test_models_are_bounded(provider: FakeProvider, model: Provider) -> No
         (Status(200, "[]", {"Content-Type": "application/json"}), "garbled"),
         (Endless(b" " * 65_536), "garbled"),
     ],
-    ids=str,
 )
 async def test_models_fail(
     provider: FakeProvider, model: Provider, answer: Answer, code: str

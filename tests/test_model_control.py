@@ -118,6 +118,21 @@ async def test_scripted_replies_carry_on_nobody(visit: Visit, provider: TitledPr
         assert (await error(alice))["code"] == "conflict"
 
 
+async def test_assistant_that_was_switched_off_carries_on_nothing(
+    visit: Visit, provider: TitledProvider, small_server: Server
+) -> None:
+    make_assistants(small_server, provider, {"slug": "brief", "kind": "ollama"})
+    async with visit() as alice:
+        reply = await cut_off(alice, provider, "brief", "The quick fox")
+        small_server.manage("assistant", "brief", "--off")
+        await alice.send("reply.continue", reply=reply)
+        assert (await error(alice))["code"] == "conflict"
+        await alice.send("reply.continue", reply=reply, assistant="ollama")
+        await changed(alice, reply, status="streaming")
+        await alice.end(reply)
+    assert len(asked(provider)) == 2
+
+
 async def test_model_at_its_limit_says_so_and_goes_on(
     visit: Visit, provider: TitledProvider
 ) -> None:

@@ -1,6 +1,7 @@
 """A reply whose writer is gone goes on by itself; one whose writer lives is left alone."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -9,7 +10,7 @@ from django.db import DatabaseError
 from chat import actions, service
 from chat.live.hub import hub
 from chat.models import COMPLETE, STOPPED, Conversation, Message
-from chat.reply import run
+from chat.reply import run, turns
 from chat.reply.journal import PROCESS
 from chat.reply.watchdog import STILL, Watchdog
 from tests.test_saving import waiting_reply, watching, written
@@ -87,6 +88,30 @@ async def test_stop_in_the_moment_of_takeover() -> None:
     saved = await written(reply)
     assert (saved.status, saved.text) == (STOPPED, "From")
     assert not hub().live
+
+
+async def test_what_is_asked_for_in_the_moment_of_an_end_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The end is saved, and so another version may be asked for, before it is told everyone."""
+    reply = await sync_to_async(waiting_reply)("Once.")
+    former = run.start(reply)
+    finish, saved, told = former._hub.finish, asyncio.Event(), asyncio.Event()
+
+    async def hold(*args: Any) -> None:
+        saved.set()
+        await told.wait()
+        await finish(*args)
+
+    monkeypatch.setattr(former._hub, "finish", hold)
+    await saved.wait()
+    again = await Message.objects.select_related("assistant", "conversation").aget()
+    await sync_to_async(again.reopen)(PROCESS, **{**again.content, "text": "", "script": "Twice."})
+    turns.begin(again)
+    told.set()
+    await asyncio.gather(*turns._tasks())
+    written = await Message.objects.aget()
+    assert (written.status, written.text) == (COMPLETE, "Twice.")
 
 
 async def test_only_one_of_two_claims_it() -> None:

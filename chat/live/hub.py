@@ -57,6 +57,13 @@ class LiveReply:
         self.end: str | None = None  # the `reply.end` frame, once there is one
         self.waits: dict[str, Any] | None = None  # what it waits for, if that is worth telling
 
+    def bring_up_to_date(self, message: dict[str, Any]) -> None:
+        """Write what is true by now into the contract's *message*, read a moment ago."""
+        if self.end is None and self.message.version != message["version"]:
+            message.update(self.message.as_frame())  # it was opened anew meanwhile
+        if self.message.version == message["version"]:  # or another version is shown meanwhile
+            message.update(self.current())
+
     def current(self) -> dict[str, Any]:
         """Return the fields of the contract's *message* that change while a reply is typed.
 
@@ -179,7 +186,7 @@ class Hub:
         """Bring messages up to date with what is live here, and `viewer` to where they end."""
         for message in snapshot:
             if reply := self.live.get(message["id"]):
-                message.update(reply.current())
+                reply.bring_up_to_date(message)
             if message["status"] in LIVE:
                 at = len(message["text"])
                 viewer.cursors[message["id"]] = Cursor(sent=at, acked=at)
@@ -205,10 +212,17 @@ class Hub:
 
     async def take_away(self, conversation: uuid.UUID, gone: list[int]) -> None:
         """Say to all who watch that the messages `gone` are not shown any more."""
+        for id in gone:
+            self.drop(id)
         for viewer in self._viewers.get(conversation, ()):
             for id in gone:
                 viewer.cursors.pop(id, None)
         await self.publish(conversation, protocol.frame("message.removed", messages=gone))
+
+    def drop(self, id: int) -> None:
+        """Forget what is live of a reply that has ended: something else is true of it now."""
+        if former := self.live.get(id):
+            self.let_go(former)
 
     async def tell_person(
         self, person: uuid.UUID, frame: str, *, not_in: uuid.UUID | None = None
@@ -253,8 +267,7 @@ class Hub:
 
     async def reopen(self, message: Message) -> None:
         """Say where the reply in `message`, which had ended, is now; it will be live again."""
-        if former := self.live.get(message.pk):
-            self.let_go(former)
+        self.drop(message.pk)
         changed = protocol.frame("message.changed", message=message.as_frame())
         await self.publish(message.conversation_id, changed, about=message.pk)
         at = len(message.text)

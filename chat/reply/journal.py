@@ -106,7 +106,7 @@ class Keeper:
         ended = [journal.ending for journal in journals]
         try:
             lost = await loop.run_in_executor(_thread, _write, rows)
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             self._say_failing(error)
             return
         if self._failing:

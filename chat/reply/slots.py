@@ -1,10 +1,14 @@
 """How many replies one provider writes at a time, and who is next."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+TELL_EVERY = 0.5  # seconds; to number many who wait again at each change would take all the time
+EXACT, ROUGH = 20, 10  # places up to which each counts; behind, they are told rounded up to tens
 
 
 @dataclass(eq=False, slots=True)
@@ -20,6 +24,7 @@ class Slots:
     def __init__(self, size: int) -> None:
         self._free = size
         self._queues: dict[Hashable, deque[Waiter]] = {}  # by person, in the order of their turns
+        self._telling: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
     async def slot(self, person: Hashable, tell: Callable[[int], None]) -> AsyncIterator[None]:
@@ -68,16 +73,23 @@ class Slots:
         self._tell()
 
     def _tell(self) -> None:
-        for place, waiter in enumerate(self._in_order(), start=1):
+        """Tell everyone their place soon: once for all that changes until then."""
+        if self._queues and self._telling is None:
+            loop = asyncio.get_running_loop()
+            self._telling = loop.call_later(TELL_EVERY, self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._telling = None
+        for number, waiter in enumerate(self._in_order(), start=1):
+            place = number if number <= EXACT else math.ceil(number / ROUGH) * ROUGH
             if waiter.place != place:
                 waiter.place = place
                 waiter.tell(place)
 
     def _in_order(self) -> list[Waiter]:
-        rounds = max(map(len, self._queues.values()), default=0)
-        return [
-            queue[nth]
-            for nth in range(rounds)
-            for queue in self._queues.values()
-            if nth < len(queue)
-        ]
+        order, queues, nth = list[Waiter](), list(self._queues.values()), 0
+        while queues:
+            order += [queue[nth] for queue in queues]
+            nth += 1
+            queues = [queue for queue in queues if nth < len(queue)]
+        return order

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import aclosing
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from chat.assistants.base import Parameters, ProviderError, Request, Told, Turn
 from chat.characters import split
 from chat.database import in_database
 from chat.live.hub import hub
+from chat.live.per_loop import PerLoop
 from chat.models import Assistant, Conversation, Message
 from chat.reply.cleaner import Cleaner
 from chat.reply.providers import switchboard
@@ -26,6 +28,8 @@ ASK = (
 
 logger = logging.getLogger(__name__)
 
+_asking: PerLoop[dict[UUID, asyncio.Task[str]]] = PerLoop(dict)
+
 
 async def give(reply: Message) -> None:
     """Give the conversation of `reply`, which has ended, a title if it has none yet."""
@@ -34,8 +38,19 @@ async def give(reply: Message) -> None:
         return
     title = ""
     if reply.is_by_model and reply.text and reply.assistant:
-        title = await _by_model(reply.assistant, question, reply)
+        asking = asyncio.create_task(_by_model(reply.assistant, question, reply))
+        _asking()[reply.conversation_id] = asking
+        await asyncio.wait({asking})
+        _asking().pop(reply.conversation_id, None)
+        title = "" if asking.cancelled() else asking.result()
     await name(reply.conversation, title or from_words(question.text))
+
+
+def silence(conversations: Iterable[UUID]) -> None:
+    """Ask no model any more for titles of these conversations."""
+    for conversation in conversations:
+        if asking := _asking().get(conversation):
+            asking.cancel()
 
 
 async def name(conversation: Conversation, title: str) -> None:

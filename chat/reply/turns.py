@@ -27,7 +27,11 @@ def begin(message: Message, *, found: bool = False) -> None:
 
     `found` says that its writer is gone, instead of that somebody asks for it just now.
     """
-    _in_background(_see_through(run.start(message, found=found)))
+    former = run.runs().get(message.pk)
+    if former is None:
+        _in_background(_see_through(run.start(message, found=found)))
+    else:  # its end is saved already, but not yet told everyone
+        _in_background(_begin_after(former, message))
 
 
 async def advance(conversation: UUID) -> None:
@@ -35,6 +39,11 @@ async def advance(conversation: UUID) -> None:
     message = await in_database(_claim_next, conversation)
     if message is not None:
         begin(message)
+
+
+async def _begin_after(former: Run, message: Message) -> None:
+    await former.finished()
+    await _see_through(run.start(message))
 
 
 async def _see_through(writing: Run) -> None:
