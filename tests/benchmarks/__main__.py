@@ -5,13 +5,14 @@ import json
 import sys
 from collections.abc import Callable
 
-from . import typing_out
+from . import assistants, typing_out
 from .options import Options, add_options
 from .report import Report
 from .servers import ServerError
 
 BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "typing": typing_out.run,
+    "assistants": assistants.run,
 }
 
 

@@ -10,19 +10,15 @@ from .load.plan import Plan
 from .servers import HOST, ROOT, Server
 
 
-def run(
-    server: Server, scenario: str, count: int, ack_every: int, **timing: float
-) -> dict[str, Any]:
+def run(server: Server, scenario: str, count: int, ack_every: int, **sizes: Any) -> dict[str, Any]:
     plan = Plan(
         scenario=scenario,
         count=count,
         pid=server.process.pid,
         url=f"ws://{HOST}:{server.port}",
-        identity=server.identity,
-        text=server.text,
-        speed=server.speed,
+        identities=server.identities,
         ack_every=ack_every if server.wants_acks else 0,
-        **timing,
+        **sizes,
     )
     done = subprocess.run(
         [sys.executable, "-m", f"{__package__}.load"],

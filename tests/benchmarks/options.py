@@ -16,6 +16,9 @@ class Options:
     grace: float
     ack_every: int
     servers: list[str]
+    streams: int
+    tokens: float
+    asking: int
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +26,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--conversations", type=count, default=500, help="private conversations, a reply each")
     option("--viewers", type=count, default=2000, help="viewers of the one watched conversation")
     option("--idle", type=count, default=500, help="connections over which memory is measured")
+    option("--streams", type=count, default=20, help="conversations in which a model writes")
+    option("--tokens", type=positive, default=50.0, help="tokens a second of each of them")
+    option("--asking", type=count, default=200, help="conversations that ask at the same moment")
     option("--seconds", type=positive, default=20.0, help="length of the measuring window")
     option("--speed", type=positive, default=30.0, help="characters a second of every reply")
     option("--grace", type=positive, default=10.0,

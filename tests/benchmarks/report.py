@@ -2,13 +2,14 @@
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PACKAGES = [
     "django", "channels", "daphne", "autobahn", "twisted", "fastapi", "uvicorn", "websockets",
-    "uvloop", "picows",
+    "uvloop", "picows", "openai", "httpx2",
 ]  # fmt: skip
 
 
@@ -33,6 +34,14 @@ def aligned(row: list[str], widths: list[int]) -> str:
     return "  ".join([name[0].ljust(name[1]), *(text.rjust(width) for text, width in numbers)])
 
 
+def number(value: float | None, digits: int, unit: str = "") -> str:
+    return "-" if value is None else f"{value:,.{digits}f}{unit}"
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part:,} ({part / whole:.1%})" if part else "0"
+
+
 def environment() -> dict[str, Any]:
     """Which software on what machine: without it no number can be compared."""
     versions = {"python": platform.python_version()} | {name: version_of(name) for name in PACKAGES}
@@ -51,3 +60,7 @@ def version_of(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
+
+
+def progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -21,23 +21,21 @@ class ServerError(Exception):
 
 
 class Server:
-    """One of the compared servers; entered, it runs and listens on `port`."""
+    """A server of a benchmark; entered, it runs and listens on `port`."""
 
     label: ClassVar[str]
     wants_acks: ClassVar[bool] = False
 
-    def __init__(self, text: str, speed: float) -> None:
-        self.text = text
-        self.speed = speed
+    def __init__(self) -> None:
         self.port = free_port()
-        self.identity: dict[str, str] = {}
+        self.identities: list[dict[str, str]] = [{}]
         """Headers that say who connects."""
 
     def command(self) -> list[str]:
         raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
-        return {"REPLY_TEXT": self.text, "REPLY_SPEED": str(self.speed)}
+        return {}
 
     def prepare(self) -> None:
         """What has to be there before the server starts."""

@@ -6,13 +6,12 @@ fresh server.
 """
 
 import math
-import sys
 from typing import Any
 
 from . import generator
 from .competitors import COMPETITORS
 from .options import Options
-from .report import Report, environment, table, versions_line
+from .report import Report, environment, number, progress, share, table, versions_line
 from .script import text_of
 
 SPREAD = 2.0
@@ -44,9 +43,11 @@ def measure(name: str, scenario: str, count: int, options: Options) -> dict[str,
     progress(f"{scenario}: {COMPETITORS[name].label}, {count:,} connections")
     spread = SPREAD if scenario == "private" else 0.0
     length = math.ceil((spread + WARM_UP + options.seconds + TAIL) * options.speed)
-    with COMPETITORS[name](text_of(length), options.speed) as server:
+    text = text_of(length)
+    with COMPETITORS[name](text, options.speed) as server:
         return generator.run(
             server, scenario, count, options.ack_every,
+            text=text, length=length, speed=options.speed,
             spread=spread, warm_up=WARM_UP, seconds=options.seconds, grace=options.grace,
         )  # fmt: skip
 
@@ -93,15 +94,3 @@ def rows(data: dict[str, Any], scenario: str) -> list[list[str]]:
         ]
         for name, seen in data[scenario].items()
     ]
-
-
-def number(value: float | None, digits: int, unit: str = "") -> str:
-    return "-" if value is None else f"{value:,.{digits}f}{unit}"
-
-
-def share(part: int, whole: int) -> str:
-    return f"{part:,} ({part / whole:.1%})" if part else "0"
-
-
-def progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

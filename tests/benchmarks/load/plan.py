@@ -10,10 +10,12 @@ class Plan:
     pid: int
     """The server's process: its time is read at the very moments the window opens and shuts."""
     url: str
-    identity: dict[str, str]
-    """Request headers; the connections take turns with them."""
-    text: str
+    identities: list[dict[str, str]]
+    """Request headers of the people there are; the connections take turns with them."""
+    length: int
+    """Characters of every reply."""
     speed: float
+    """Characters a second of every reply."""
     ack_every: int
     """Code points between two acknowledgements; 0 for servers that know none."""
     spread: float
@@ -21,3 +23,7 @@ class Plan:
     warm_up: float
     seconds: float
     grace: float
+    text: str = ""
+    """The text of every reply; empty where that is known only when it comes."""
+    watchers: int = 1
+    """Viewers of every conversation."""

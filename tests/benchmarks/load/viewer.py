@@ -1,17 +1,13 @@
-"""One watching connection, which checks every character it gets."""
+"""A viewer of a reply that is typed, who checks every character."""
 
-import asyncio
-import json
 import zlib
-from collections import Counter
 from time import monotonic
 from typing import Any
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSMsgType, WSTransport
 
+from .connection import Connection, Reply
 from .lateness import Lateness
-
-UNKNOWN = b"\xff"  # no JSON begins like this
 
 
 class Script:
@@ -34,35 +30,10 @@ class Script:
         return (frame["length"], frame["crc32"]) == (len(self.text), crc32)
 
 
-class Reply:
-    """One reply: when it was asked for, and when its first character reached any viewer.
-
-    Character `i` is due `i / speed` seconds after that first one.
-    """
-
-    asked = 0.0
-    begun = 0.0
-
-
-class Viewer(WSListener):
-    transport: WSTransport
-    conversation: str
-
+class Viewer(Connection):
     def __init__(self, script: Script, reply: Reply, lateness: Lateness, ack_every: int) -> None:
+        super().__init__(reply, len(script.text), lateness, ack_every)
         self.script = script
-        self.reply = reply
-        self.lateness = lateness
-        self.ack_every = self.next_ack = ack_every or len(script.text) + 1
-        self.ready = asyncio.Event()
-        self.head = UNKNOWN
-        self.at = 0
-        self.skipped = 0
-        self.heard = 0.0
-        self.first: float | None = None
-        self.trouble: Counter[str] = Counter()
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         now = monotonic()
@@ -81,58 +52,18 @@ class Viewer(WSListener):
         if self.at >= self.next_ack:
             self.acknowledge()
 
-    def acknowledge(self) -> None:
-        self.next_ack += self.ack_every
-        self.send(type="ack", reply=self.reply_id, at=self.at)
-
-    def send(self, **frame: Any) -> None:
-        self.transport.send(WSMsgType.TEXT, json.dumps(frame).encode())
-
-    def examine(self, payload: bytes, now: float) -> None:
-        """The rare frames: not a character, the first of its kind, or one that is not in order."""
-        self.heard = now
-        frame = json.loads(payload)
-        match frame["type"]:
-            case "ready":
-                self.conversation = frame["conversation"]["id"]
-                self.ready.set()
-            case "char" if self.reply.asked:
-                self.check(frame, payload, now)
-            case "reply.end" if self.reply.asked and not self.script.ended_right(frame):
-                self.trouble["wrong end"] += 1
-            case "error":
-                self.trouble[f"error {frame.get('code')}"] += 1
-
-    def check(self, frame: dict[str, Any], payload: bytes, now: float) -> None:
-        at = frame["at"]
-        if not self.script.says(at, frame["char"]):
-            self.trouble["wrong character"] += 1
-            return
-        if self.first is None:
-            self.begin(frame, payload, now)
-        self.script.offset_of[payload[len(self.head) :]] = at
-        if at < self.at:
-            self.trouble["repeated or out of order"] += 1
-            return
-        self.skipped += at - self.at
-        self.accept(at, now)
+    def says(self, at: Any, char: Any) -> bool:
+        return self.script.says(at, char)
 
     def begin(self, frame: dict[str, Any], payload: bytes, now: float) -> None:
-        mark = b'"at":'
-        self.head = payload[: payload.index(mark) + len(mark)]
-        self.reply_id = frame["reply"]
-        self.first = now
+        super().begin(frame, payload, now)
         self.reply.begun = self.reply.begun or now - frame["at"] * self.script.period
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        closing = transport.close_handshake
-        received = closing.recv if closing else None
-        self.trouble[f"closed {getattr(received, 'code', 'without a reason')}"] += 1
+    def learn(self, frame: dict[str, Any], payload: bytes) -> None:
+        self.script.offset_of[payload[len(self.head) :]] = frame["at"]
 
-    @property
-    def received(self) -> int:
-        return self.at - self.skipped
+    def take(self, frame: dict[str, Any], now: float) -> None:
+        self.accept(frame["at"], now)
 
-    @property
-    def finished(self) -> bool:
-        return self.at >= len(self.script.text)
+    def ended_right(self, frame: dict[str, Any]) -> bool:
+        return self.script.ended_right(frame)
