@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from django.db import DatabaseError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from chat import conversations, intervals, protocol, sockets
+from chat.assistants.base import ProviderError
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
-from chat.models import release
+from chat.models import Assistant, release
 from chat.reply import run
 from chat.reply.journal import PROCESS, keeper
 from chat.reply.providers import switchboard
@@ -48,11 +50,21 @@ async def again_and_again(look: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(LOOK_EVERY)
 
 
+async def _warm_up() -> None:
+    """Load what speaks with the models there are, which takes a second or two, before any asks."""
+    with suppress(DatabaseError):
+        for assistant in await in_database(lambda: list(Assistant.objects.filter(on=True))):
+            if assistant.is_model:
+                with suppress(ProviderError):
+                    await switchboard().connect(assistant)
+
+
 class Service:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
+        self._tasks.append(asyncio.create_task(_warm_up()))
         for look in (Watchdog().look, intervals.Clock().look, conversations.Sweeper().look):
             self._tasks.append(asyncio.create_task(again_and_again(look)))
 

@@ -96,6 +96,9 @@ class Bound:
 
     def count(self, part: bytes) -> None:
         """Raises ProviderError if it is too much."""
+        if part.endswith(self._ends):  # as nearly always
+            self._open, self._tail = 0, part[-3:]
+            return
         window = self._tail + part  # an end may be cut
         ended = max(
             (window.rfind(end) + len(end) for end in self._ends if end in window), default=0
