@@ -1,5 +1,6 @@
 """Stopping a reply keeps exactly what the page showed, everywhere and for good."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ pytestmark = in_browser
 
 LONG = "It goes on and on, until somebody has read enough of it. " * 20
 FAMILY = "👩‍👩‍👧‍👦"
+AT_LEAST_20 = re.compile(".{20}")
 # Notes what is shown at the very moment of the key or the click, before the page knows of it.
 NOTE_WHAT_IS_SHOWN = """() => {
   window.shown = null;
@@ -21,19 +23,6 @@ NOTE_WHAT_IS_SHOWN = """() => {
   };
   for (const event of ["keydown", "click"]) addEventListener(event, note, { capture: true });
 }"""
-
-# Notes the same of every live reply, by its id.
-NOTE_ALL_THAT_IS_SHOWN = """() => {
-  window.shown = null;
-  const note = () => {
-    shown ??= Object.fromEntries(
-      [...document.querySelectorAll("[data-status=waiting], [data-status=streaming]")]
-        .map(one => [one.dataset.message, one.querySelector("[data-role=text]").textContent]));
-  };
-  for (const event of ["keydown", "click"]) addEventListener(event, note, { capture: true });
-}"""
-TEXTS = """bubbles => Object.fromEntries(bubbles.map(
-  one => [one.dataset.message, one.querySelector("[data-role=text]").textContent]))"""
 
 
 async def by_button(tab: Tab) -> None:
@@ -150,30 +139,55 @@ async def test_family_is_never_torn(
 
 
 @pytest.mark.parametrize("stop", [by_button, by_escape])
-async def test_stop_silences_every_reply_where_it_was_seen(
+async def test_stop_ends_what_is_being_written_and_what_waits_goes_on(
     arrive: Arrive,
     server: Server,
     scripted: Callable[..., str],
     stop: Callable[[Tab], object],
 ) -> None:
-    scripted("page-choir", LONG, "--speed", "50")
+    scripted("page-choir", LONG, "--speed", "60")
     person = await arrive(server)
     alice = await person.open()
     await alice.greeted()
-    for voices in (1, 2, 3):
+    for _ in range(3):
         await alice.write("page-choir")
-        await alice.typed(1 + voices, length=20)
-    await alice.page.evaluate(NOTE_ALL_THAT_IS_SHOWN)
+    await expect(alice.replies).to_have_count(4)
+    first, second, third = (alice.replies.nth(place) for place in (1, 2, 3))
+    await expect(alice.text(first)).to_have_text(AT_LEAST_20)
     await stop(alice)  # type: ignore[misc]
-    stopped = alice.page.locator("[data-status=stopped]")
-    await expect(stopped).to_have_count(3)
-    shown = await alice.page.evaluate("shown")
-    assert len(set(shown.values())) > 1, "each had come to a place of its own"
-    assert await stopped.evaluate_all(TEXTS) == shown
+    await expect(first).to_have_attribute("data-status", "stopped")
+    await expect(alice.text(second)).to_have_text(AT_LEAST_20)
+    await expect(third).to_have_attribute("data-status", "waiting")
+    await stop(alice)  # type: ignore[misc]
+    await expect(second).to_have_attribute("data-status", "stopped")
+    await expect(alice.text(third)).to_have_text(AT_LEAST_20)
+    await stop(alice)  # type: ignore[misc]
+    await expect(third).to_have_attribute("data-status", "stopped")
     await expect(alice.role("stop")).to_be_hidden()
+    shown = await alice.said()
     await alice.page.reload()
-    await expect(stopped).to_have_count(3)
-    assert await stopped.evaluate_all(TEXTS) == shown, "the server knows it too"
+    await alice.ended(4, "stopped")
+    assert await alice.said() == shown, "the server knows it too"
+
+
+async def test_two_clicks_stop_one_reply(
+    arrive: Arrive, server: Server, scripted: Callable[..., str]
+) -> None:
+    scripted("page-twice", LONG, "--speed", "60")
+    person = await arrive(server)
+    line = await person.line()
+    alice = await person.open()
+    await alice.greeted()
+    for _ in range(2):
+        await alice.write("page-twice")
+    first, second = alice.replies.nth(1), alice.replies.nth(2)
+    await expect(alice.text(first)).to_have_text(AT_LEAST_20)
+    line.hold_down()
+    await alice.role("stop").dblclick()
+    line.let_go()
+    await expect(first).to_have_attribute("data-status", "stopped")
+    await expect(second).to_have_attribute("data-status", "streaming")
+    assert [frame["type"] for frame in line.sent].count("reply.stop") == 1
 
 
 async def test_stop_that_comes_too_fast_is_asked_for_again(

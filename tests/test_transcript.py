@@ -252,3 +252,192 @@ async def test_what_is_read_is_acknowledged_often_enough(arrive: Arrive, server:
     assert {type for type, _ in acks} == {"ack"}
     ats = [0, *(at for _, at in acks), 5000]
     assert all(0 < later - earlier <= 512 for earlier, later in pairwise(ats))
+
+
+# --- replies that are written again, and what comes and goes with them
+
+# Lets a transcript receive `frames`; returns, after each, what it tells and how it stands.
+STEPS = """async (frames) => {
+  const { Transcript } = await import("/static/chat/transcript.js");
+  const transcript = new Transcript();
+  const told = ({ kind, id, message, text, frame }) =>
+    [kind, message?.id ?? id ?? frame.type, ...(text === undefined ? [] : [text])];
+  return frames.map((frame) => {
+    const effects = transcript.receive(structuredClone(frame), 0).map(told);
+    const ids = (messages) => messages.map(({ id }) => id);
+    return { effects, live: ids(transcript.live), queue: ids(transcript.queue),
+             texts: Object.fromEntries([1, 2, 3, 4].flatMap((id) => {
+               const message = transcript.find(id);
+               return message ? [[id, message.text]] : [];
+             })),
+             waits: transcript.find(2)?.waits ?? null, thought: transcript.find(2)?.thought ?? 0 };
+  });
+}"""
+PERSON = {"kind": "person", "id": 1, "name": "Alice"}
+ASSISTANT = {"kind": "assistant", "id": 1, "name": "Assistant"}
+
+
+def message(id: int, text: str, status: str = "complete", **more: Any) -> dict[str, Any]:
+    author = PERSON if id % 2 else ASSISTANT
+    known = {"version": 1, "versions": 1, "error": None, "reply_to": None if id % 2 else id - 1}
+    return {"id": id, "author": author, "text": text, "status": status, **known, **more}
+
+
+def ready(*messages: dict[str, Any]) -> dict[str, Any]:
+    you, of = {"id": 1}, {"id": "c"}
+    return {"type": "ready", "you": you, "conversation": of, "messages": list(messages)}
+
+
+def changed(message: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "message.changed", "message": message}
+
+
+def char(reply: int, at: int, char: str) -> dict[str, Any]:
+    return {"type": "char", "reply": reply, "at": at, "char": char}
+
+
+def end(reply: int, text: str, **more: Any) -> dict[str, Any]:
+    checked = {"length": len(text), "crc32": crc32(text.encode())}
+    known = {"version": 1, "versions": 1, "error": None, "status": "complete"}
+    return {"type": "reply.end", "reply": reply, **known, **checked, **more}
+
+
+async def steps(page: Page, *frames: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await page.evaluate(STEPS, frames)
+    return found
+
+
+async def test_reply_that_is_live_again_goes_on_from_the_text_it_has(page: Page) -> None:
+    *_, again, _, _, late, ended = await steps(
+        page,
+        ready(message(1, "Hi!"), message(2, "Well", "stopped")),
+        changed(message(2, "Well", "streaming")),
+        char(2, 4, ","),
+        char(2, 5, " 🙂"),
+        char(2, 3, "l"),
+        end(2, "Well, 🙂"),
+    )
+    assert again["effects"] == [["change", "2"]]
+    assert again["live"] == ["2"]
+    assert late["effects"] == [], "what came before is not taken twice"
+    assert ended["texts"]["2"] == "Well, 🙂"
+    assert ended["live"] == []
+
+
+async def test_other_version_begins_from_nothing_and_takes_away_what_followed(page: Page) -> None:
+    first, anew, gone, _, ended, old = await steps(
+        page,
+        ready(*(message(id, f"text {id}") for id in (1, 2, 3, 4))),
+        changed(message(2, "", "waiting", version=2, versions=2)),
+        {"type": "message.removed", "messages": [3, 4, 5]},
+        char(2, 0, "N"),
+        end(2, "N", version=2, versions=2),
+        ready(*(message(id, f"text {id}", versions=2) for id in (1, 2, 3, 4))),
+    )
+    assert anew["texts"]["2"] == ""
+    assert gone["effects"] == [["remove", "4"], ["remove", "3"]]
+    assert ended["texts"] == {"1": "text 1", "2": "N"}
+    assert old["texts"] == first["texts"], "ready tells the truth as at the start"
+
+
+async def test_those_behind_the_first_wait_in_line(page: Page) -> None:
+    both, one, none = await steps(
+        page,
+        ready(
+            *(
+                message(id, "", "waiting") if id % 2 == 0 else message(id, "?")
+                for id in (1, 2, 3, 4)
+            )
+        ),
+        end(2, ""),
+        {"type": "message.removed", "messages": [3, 4]},
+    )
+    assert (both["live"], both["queue"]) == (["2", "4"], ["4"])
+    assert (one["live"], one["queue"]) == (["4"], [])
+    assert (none["live"], none["queue"]) == ([], [])
+
+
+async def test_what_a_reply_waits_for_is_known_until_there_is_text(page: Page) -> None:
+    def waits(waits: dict[str, Any] | None, reply: int = 2) -> dict[str, Any]:
+        return {"type": "reply.waits", "reply": reply, "waits": waits}
+
+    place = {"code": "place", "place": 2}
+    found = await steps(
+        page,
+        ready(message(1, "Hi!"), message(2, "", "waiting", waits=place)),
+        waits(None),
+        waits({"code": "thinking"}),
+        waits(place, reply=99),
+        char(2, 0, "W"),
+        end(2, "W"),
+        waits(place),
+    )
+    thinking = {"code": "thinking"}
+    assert [step["waits"] for step in found] == [place, None, thinking, thinking, None, None, None]
+    assert found[-1]["thought"] > 0, "who was heard to think has thoughts to show"
+    assert all(step["effects"] in ([], [["change", "2"]]) for step in found[1:4])
+
+
+async def test_thoughts_are_no_part_of_the_text(page: Page) -> None:
+    thoughts = {"type": "reply.thoughts", "text": "Hm."}
+    _, told, unknown = await steps(
+        page,
+        ready(message(1, "Hi!"), message(2, "Well.", thought=3)),
+        {**thoughts, "reply": 2},
+        {**thoughts, "reply": 99},
+    )
+    assert told["effects"] == [["thoughts", "2", "Hm."]]
+    assert told["texts"]["2"] == "Well."
+    assert unknown["effects"] == []
+
+
+# --- what there is to say while one waits
+
+# Lets time pass: each of `steps` is [seconds, the live replies]; returns what is said of each.
+LOOK = """async (steps) => {
+  const { Progress } = await import("/static/chat/progress.js");
+  const progress = new Progress();
+  return steps.map(([seconds, live]) => {
+    if (live === null) return progress.forget();
+    const words = ({ what }) => what && Object.values(what).join(" ");
+    return progress.look(live, seconds * 1000).map(words);
+  });
+}"""
+
+
+def live(length: int = 0, id: int = 1, waits: dict[str, Any] | None = None) -> dict[str, Any]:
+    status = "streaming" if length else "waiting"
+    return {"id": id, "length": length, "status": status, "waits": waits}
+
+
+async def test_silence_is_counted_from_the_last_sign_of_life(page: Page) -> None:
+    assert await page.evaluate(
+        LOOK,
+        [
+            *([0, [live()]], [4.9, [live()]], [5, [live()]], [12.3, [live()]]),
+            *([13, [live(7)]], [22.9, [live(7)]], [23, [live(7)]], [24, [live(8)]]),
+            *([50, None], [51, [live(8)]], [60, [live(8)]], [61, [live(8)]]),
+        ],
+    ) == [
+        *([None], [None], ["silent 5"], ["silent 12"]),
+        *([None], [None], ["stalled 10"], [None]),
+        *(None, [None], [None], ["stalled 10"]),
+    ]
+
+
+async def test_who_waits_in_line_is_not_waited_for_before_their_turn(page: Page) -> None:
+    first, second = live(3, 1), live(0, 2)
+    assert await page.evaluate(
+        LOOK, [[0, [first, second]], [30, [first, second]], [31, [second]], [36, [second]]]
+    ) == [[None, "queued"], ["stalled 30", "queued"], [None], ["silent 5"]]
+
+
+async def test_next_try_is_counted_down(page: Page) -> None:
+    steps = """async (times) => {
+      const { Progress } = await import("/static/chat/progress.js");
+      const progress = new Progress();
+      const waits = { code: "retrying", seconds: 2.5 };
+      const reply = { id: 1, length: 0, status: "waiting", waits };
+      return times.map((seconds) => progress.look([reply], seconds * 1000)[0].what.seconds);
+    }"""
+    assert await page.evaluate(steps, [0, 1, 2, 9]) == [3, 2, 1, 1]

@@ -1,32 +1,41 @@
+import { Foot } from "./foot.js";
 import { Typewriter } from "./typewriter.js";
 
 /** One message on the page. Its status is what the reader sees: complete when all of it is drawn. */
 export class Bubble {
   #typewriter;
+  #foot;
   #part;
   #message = null;
+  #version = null;
+  #waits = false;
+  #what = null;
+  #editor = null;
   #onShown;
   #onFinished;
 
   constructor(template, { onShown = () => {}, onFinished = () => {} } = {}) {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.#part = (role) => this.element.querySelector(`[data-role=${role}]`);
+    this.#foot = new Foot(this.element);
     this.#onShown = onShown;
     this.#onFinished = onFinished;
     const text = this.#part("text").appendChild(document.createTextNode(""));
     this.#typewriter = new Typewriter(text, { onShown: (at) => this.#show(at), onRest: () => this.#rest() });
   }
 
+  get editor() {
+    return this.#editor;
+  }
+
+  /** What stands below it: why it is as it is. */
+  get note() {
+    return this.#part("note").textContent;
+  }
+
   /** Takes over who and when, and the text if it is to stand there at once. */
   present(message, name) {
-    this.#message = message;
-    const { dataset } = this.element;
-    if (message.id) dataset.message = message.id;
-    dataset.author = message.author.kind;
-    dataset.mine = message.mine;
-    this.#part("author").textContent = name;
-    this.element.dataset.initial = Array.from(name)[0] ?? "";
-    this.#date(new Date(message.created));
+    this.#describe(message, name);
     this.#typewriter.rewrite(message.text);
     this.#typewriter.flush();
     this.#mark(message.status);
@@ -37,9 +46,9 @@ export class Bubble {
     else this.#typewriter.feed(text);
   }
 
-  change(message, soft) {
+  change(message, name, soft) {
     const wasLive = isLive(this.element.dataset.status);
-    this.#message = message;
+    this.#describe(message, name);
     this.#typewriter.rewrite(message.text, { soft });
     if (message.live) this.#markLive();
     else if (wasLive) this.#typewriter.end();
@@ -49,6 +58,63 @@ export class Bubble {
   /** Shows a status that no message has: that of one's own while it is on its way. */
   mark(status, note) {
     this.#mark(status, note);
+  }
+
+  /** Says how it stands with a reply that is on its way; `what` names the words and what stands in them. */
+  tell(what) {
+    if (!isLive(this.element.dataset.status)) return;
+    const words = what ? fill(this.#part("state").dataset[what.code], what) : "";
+    const hasText = this.#typewriter.shown > 0;
+    this.#what = what;
+    write(this.#part("state"), hasText ? "" : words);
+    write(this.#part("note"), hasText ? words : "");
+    this.element.toggleAttribute("data-queued", what?.code === "queued");
+    this.#part("halt").hidden = what?.code !== "stalled";
+  }
+
+  /** Whether it is a message that is not being answered yet, and can be taken back. */
+  set waits(waits) {
+    this.#waits = waits;
+    this.element.toggleAttribute("data-queued", waits);
+    this.#refit();
+  }
+
+  /** Something was asked for, and the answer is on its way. */
+  set held(held) {
+    this.element.toggleAttribute("data-held", held);
+  }
+
+  confirmCopy() {
+    return this.#foot.confirmCopy();
+  }
+
+  /** Lets `editor` take the place of the text. */
+  edit(editor, text) {
+    this.#editor = editor;
+    this.element.toggleAttribute("data-editing", true);
+    this.#part("bubble").append(editor.element);
+    editor.start(text);
+  }
+
+  endEdit() {
+    const hadFocus = this.#editor?.element.contains(document.activeElement);
+    this.#editor?.stop();
+    this.#editor = null;
+    this.element.toggleAttribute("data-editing", false);
+    if (hadFocus) this.#part("edit").focus({ preventScroll: true });
+  }
+
+  get wantsThoughts() {
+    return this.#part("thoughts-text").textContent === "";
+  }
+
+  showThoughts(text) {
+    this.#part("thoughts-text").textContent = text;
+    this.#part("thoughts").hidden = text === "";
+  }
+
+  foldThoughts() {
+    this.#part("thoughts").open = false;
   }
 
   /** Draws nothing more; returns the code points that are on the page. */
@@ -62,7 +128,23 @@ export class Bubble {
 
   remove() {
     this.#typewriter.stop();
+    this.#foot.stop();
+    this.#editor?.stop();
     this.element.remove();
+  }
+
+  #describe(message, name) {
+    if (message.live || this.#version !== message.version) this.#forgetThoughts();
+    this.#message = message;
+    this.#version = message.version;
+    const { dataset } = this.element;
+    if (message.id) dataset.message = message.id;
+    dataset.author = message.author.kind;
+    dataset.mine = message.mine;
+    dataset.initial = Array.from(name)[0] ?? "";
+    write(this.#part("author"), name);
+    this.#date(new Date(message.created));
+    if (dataset.status) this.#refit();
   }
 
   #show(at) {
@@ -71,8 +153,9 @@ export class Bubble {
   }
 
   #rest() {
-    if (isLive(this.element.dataset.status)) this.#onFinished(this.#message);
+    const wasLive = isLive(this.element.dataset.status);
     this.#mark(this.#message.status);
+    if (wasLive) this.#onFinished(this.#message);
   }
 
   #settle() {
@@ -81,20 +164,39 @@ export class Bubble {
   }
 
   #markLive() {
+    if (this.#what) this.tell(null);
     this.#mark(this.#typewriter.shown > 0 ? "streaming" : "waiting");
   }
 
   #mark(status, note = this.#message.error?.detail) {
     const { dataset } = this.element;
-    const noteElement = this.#part("note");
-    const words = note || noteElement.dataset[status] || "";
-    if (noteElement.textContent !== words) noteElement.textContent = words;
+    write(this.#part("note"), note || this.#part("note").dataset[status] || "");
     if (dataset.status === status) return;
     dataset.status = status;
     const live = isLive(status);
+    if (!live && this.#what) this.#untell();
     // Nobody wants to hear single characters; the finished reply is announced once, elsewhere.
     this.#attribute("aria-live", live && "off");
     this.#attribute("aria-busy", live && "true");
+    this.#refit();
+  }
+
+  #untell() {
+    this.#what = null;
+    write(this.#part("state"), "");
+    this.#part("halt").hidden = true;
+    this.element.removeAttribute("data-queued");
+  }
+
+  #refit() {
+    const { status } = this.element.dataset;
+    this.#foot.show(this.#message, status, this.#waits);
+    this.#part("thoughts").hidden = isLive(status) || !(this.#message.thought > 0);
+  }
+
+  #forgetThoughts() {
+    this.foldThoughts();
+    this.#part("thoughts-text").textContent = "";
   }
 
   #attribute(name, value) {
@@ -115,4 +217,13 @@ export class Bubble {
 
 function isLive(status) {
   return status === "waiting" || status === "streaming";
+}
+
+/** The same words again would be read out again. */
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+function fill(words, values) {
+  return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }

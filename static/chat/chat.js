@@ -1,8 +1,12 @@
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
+import { Control } from "./control.js";
 import { Notices } from "./notices.js";
 import { Outbox } from "./outbox.js";
+import { Picker } from "./picker.js";
 import { Pin } from "./pin.js";
+import { Progress } from "./progress.js";
+import { Sidebar } from "./sidebar.js";
 import { Signal } from "./signal.js";
 import { Stops } from "./stops.js";
 import { Store } from "./store.js";
@@ -23,9 +27,13 @@ class Chat {
   #view;
   #pin;
   #composer;
+  #picker;
+  #control;
+  #progress = new Progress();
   #outbox;
   #notices;
   #signal;
+  #sidebar;
   #stops = new Stops();
   #ticker = null;
   #quiet = null;
@@ -37,10 +45,13 @@ class Chat {
     const store = new Store();
     this.#outbox = new Outbox(store, place);
     this.#notices = new Notices(part(root, "notices"), part(root, "notice-template"));
+    this.#sidebar = this.#makeSidebar();
     this.#signal = this.#makeSignal();
     this.#view = this.#makeView();
     this.#pin = this.#makePin();
     this.#composer = this.#makeComposer(store, place);
+    this.#picker = new Picker(part(root, "assistant"));
+    this.#control = this.#makeControl();
     this.#connection = this.#makeConnection(socketPath);
   }
 
@@ -48,7 +59,10 @@ class Chat {
     this.#view.start();
     this.#pin.start();
     this.#composer.start();
+    this.#picker.start();
+    this.#control.start();
     this.#connection.start();
+    this.#sidebar.start();
     part(this.#root, "messages").addEventListener("click", this.#clicked);
     this.#ticker = setInterval(() => this.#tick(), TICK);
     for (const letter of this.#outbox.letters) this.#pend(letter);
@@ -57,13 +71,16 @@ class Chat {
   stop() {
     clearInterval(this.#ticker);
     part(this.#root, "messages").removeEventListener("click", this.#clicked);
-    for (const piece of [this.#connection, this.#composer, this.#pin, this.#view, this.#notices]) piece.stop();
+    const pieces = [this.#sidebar, this.#connection, this.#control, this.#picker, this.#composer, this.#pin, this.#view, this.#notices];
+    for (const piece of pieces) piece.stop();
   }
 
   #makeView() {
     const elements = parts(this.#root, ["thread", "empty", "typist", "status"]);
-    return new View({ ...elements, template: part(this.#root, "message-template") }, {
+    const [template, editorTemplate] = ["message-template", "editor-template"].map((role) => part(this.#root, role));
+    return new View({ ...elements, template, editorTemplate }, {
       onShown: ({ id }, at) => this.#play(this.#transcript.shown(id, at, now())),
+      onLost: (text) => this.#composer.offer(text),
     });
   }
 
@@ -77,7 +94,28 @@ class Chat {
     const elements = parts(this.#root, ["input", "send", "stop", "hint"]);
     return new Composer({ ...elements, form: part(this.#root, "composer") }, store, place, {
       onSend: (text) => this.#send(text),
-      onStop: () => this.#stopReplies(),
+      onStop: () => this.#stopReply(),
+    });
+  }
+
+  #makeControl() {
+    const parts = { log: part(this.#root, "messages"), transcript: this.#transcript, view: this.#view };
+    return new Control({ ...parts, picker: this.#picker }, {
+      send: (frame) => this.#connection.send(frame),
+      online: () => this.#connection.online,
+      say: (words) => this.#notices.show(words),
+      giveBack: (text) => this.#composer.isEmpty && this.#composer.offer(text),
+      stop: () => this.#stopReply(),
+      stopAll: () => this.#stopAll(),
+    });
+  }
+
+  #makeSidebar() {
+    return new Sidebar((role) => part(document, role), {
+      rest: this.#root,
+      notices: this.#notices,
+      noticeTemplate: part(this.#root, "notice-template"),
+      send: (frame) => this.#connection.send(frame),
     });
   }
 
@@ -98,11 +136,31 @@ class Chat {
   #receive(frame) {
     const effects = this.#transcript.receive(frame, now());
     if (frame.type === "char") return this.#play(effects);
-    if (frame.type === "earlier") this.#pin.steady(this.#view.first, () => this.#playQuietly(effects));
-    else if (frame.type === "ready") this.#playQuietly(effects);
-    else this.#play(effects);
+    this.#view.keepFocus(() => this.#show(frame.type, effects));
+    this.#control.receive(frame);
     this.#answer(frame);
-    this.#composer.stoppable = this.#transcript.live.length > 0;
+    this.#sidebar.receive(frame);
+    this.#sidebar.typing = this.#transcript.live.length > 0;
+  }
+
+  #show(type, effects) {
+    const isOld = type === "ready" || type === "earlier";
+    const play = () => (isOld ? this.#playQuietly(effects) : this.#play(effects));
+    if (type === "earlier") this.#pin.steady(this.#view.first, play);
+    else if (this.#control.anchor) this.#pin.stay(this.#control.anchor, play);
+    else play();
+    this.#look();
+  }
+
+  /** What follows from which replies are being written, and which wait. */
+  #look() {
+    const { live, queue } = this.#transcript;
+    this.#composer.stoppable = this.#view.busy = live.length > 0;
+    this.#view.queue = queue.flatMap(({ reply_to: id }) => this.#transcript.find(id)?.id ?? []);
+    if (!this.#connection.online) this.#progress.forget();
+    for (const { id, what } of this.#progress.look(live, now())) {
+      if (!this.#stops.has(id)) this.#view.tell(id, what);
+    }
   }
 
   #answer(frame) {
@@ -111,6 +169,7 @@ class Chat {
       case "message": return this.#posted(frame);
       case "reply.end": return this.#stops.remove(String(frame.reply));
       case "message.changed": return this.#stops.remove(String(frame.message.id));
+      case "message.removed": return frame.messages.forEach((id) => this.#stops.remove(String(id)));
       case "typing": return this.#view.showTyping(frame.who.name);
       case "error": return this.#refused(frame);
     }
@@ -132,7 +191,8 @@ class Chat {
     this.#quiet = setTimeout(() => log.setAttribute("aria-live", "polite"), TICK);
   }
 
-  #ready({ conversation, messages }) {
+  #ready({ conversation, messages, assistants = [] }) {
+    this.#picker.offer(assistants, conversation.assistant);
     if (this.#connection.path === OPENING) this.#settleIn(conversation.id);
     this.#outbox.rewind();
     this.#stops.rewind();
@@ -143,7 +203,7 @@ class Chat {
   }
 
   #send(text) {
-    this.#pend(this.#outbox.add(text));
+    this.#pend(this.#outbox.add(text, this.#picker.chosen));
     this.#pin.toNewest();
     this.#deliver();
   }
@@ -161,8 +221,8 @@ class Chat {
   #deliver() {
     const letter = this.#outbox.next(now());
     if (!letter) return;
-    const { key, text } = letter;
-    if (!this.#connection.send({ type: "message.send", text, key })) return;
+    const { key, text, assistant = this.#picker.chosen } = letter;
+    if (!this.#connection.send({ type: "message.send", text, key, ...(assistant && { assistant }) })) return;
     this.#outbox.sent(key, now());
     this.#view.mark(key, "sending");
   }
@@ -181,11 +241,21 @@ class Chat {
     this.#connection.path = `${OPENING}${conversation}/`;
     this.#outbox.moveTo(conversation);
     this.#composer.moveTo(conversation);
+    this.#sidebar.settleIn(conversation);
   }
 
-  /** Whoever says stop wants silence: every reply ends where they have read it. */
-  #stopReplies() {
-    for (const { id, length } of this.#transcript.live) {
+  /** The reply that is being written ends where it was read; those that wait go on afterwards. */
+  #stopReply() {
+    this.#stopAt(this.#transcript.live.slice(0, 1));
+  }
+
+  /** The last in line first, so that none begins only to be stopped. */
+  #stopAll() {
+    this.#stopAt(this.#transcript.live.reverse());
+  }
+
+  #stopAt(replies) {
+    for (const { id, length } of replies) {
       if (!this.#stops.has(id)) this.#stops.add(id, Math.min(this.#view.freeze(id), length));
     }
     this.#askToStop();
@@ -199,9 +269,10 @@ class Chat {
     }
   }
 
-  #refused({ detail, key, reply, retry_after: seconds }) {
+  #refused({ detail, key, reply, message, retry_after: seconds }) {
     const again = seconds > 0 ? now() + seconds * 1000 : null;
     if (again && this.#stops.has(String(reply))) return this.#stops.postpone(String(reply), again);
+    if (this.#control.refused({ message, reply, detail })) return;
     const wasStop = reply != null && this.#stops.remove(String(reply));
     if (wasStop) this.#goOn(reply);
     if (key != null && this.#outbox.has(key)) return this.#notPosted(key, detail, again);
@@ -236,6 +307,7 @@ class Chat {
   };
 
   #sendAgain(key) {
+    this.#outbox.readdress(key, this.#picker.chosen);
     this.#outbox.refuse(key, null);
     this.#queue(key);
     this.#deliver();
@@ -256,7 +328,7 @@ class Chat {
   /** Without cookies the server does not know its own visitor again; then another conversation is opened. */
   #closed(code) {
     const openedHere = this.#root.dataset.socketPath === OPENING && this.#connection.path !== OPENING;
-    if (openedHere && code === NOT_FOUND) this.#openAnother();
+    if (openedHere && code === NOT_FOUND && !this.#sidebar.isGone) this.#openAnother();
   }
 
   #openAnother() {
@@ -274,6 +346,8 @@ class Chat {
     this.#play(this.#transcript.tick(now()));
     this.#askToStop();
     this.#deliver();
+    this.#control.tick(now());
+    this.#look();
   }
 }
 

@@ -26,7 +26,8 @@ export class Message {
   }
 
   replace({ text, ...rest }) {
-    Object.assign(this, rest, { id: String(rest.id), ref: rest.id });
+    const unsaid = { error: null, waits: null, thought: 0 };
+    Object.assign(this, unsaid, rest, { id: String(rest.id), ref: rest.id });
     this.#write(text ?? "");
     this.#end = this.syncedAt = null;
     this.#doubts = 0;
@@ -39,8 +40,15 @@ export class Message {
     const fresh = text.slice(unitsOf(text, this.length - at));
     this.text += fresh;
     this.length += codePoints(fresh);
+    if (fresh) this.waits = null;
     if (this.status === "waiting" && fresh) this.status = "streaming";
     return fresh;
+  }
+
+  /** What it waits for, or null. Who was heard to think has thoughts to show. */
+  wait(waits) {
+    this.waits = waits;
+    if (waits?.code === "thinking") this.thought ||= 1;
   }
 
   announceEnd(end) {
@@ -61,8 +69,9 @@ export class Message {
   }
 
   close() {
-    const { status, error = null, version = this.version, versions = this.versions } = this.#end;
-    Object.assign(this, { status, error, version, versions });
+    const { status, error = null } = this.#end;
+    const { version = this.version, versions = this.versions, thought = this.thought } = this.#end;
+    Object.assign(this, { status, error, version, versions, thought, waits: null });
     this.#end = this.syncedAt = null;
     this.#doubts = 0;
   }

@@ -3,7 +3,7 @@ const PATIENCE = 15_000;
 
 /**
  * What was written and is not confirmed yet. It outlives the page, and is sent one by one, so that it
- * arrives in the order in which it was written. Each letter: {key, text, created, problem}.
+ * arrives in the order in which it was written. Each letter: {key, text, created, problem, assistant}.
  */
 export class Outbox {
   #store;
@@ -31,8 +31,10 @@ export class Outbox {
     for (const letter of this.#letters) this.#keep(letter);
   }
 
-  add(text) {
-    const letter = { key: newKey(), text, created: new Date().toISOString(), problem: null };
+  /** `assistant` is who shall answer it, if there was a choice. */
+  add(text, assistant) {
+    const created = new Date().toISOString();
+    const letter = { key: newKey(), text, created, problem: null, assistant: assistant ?? undefined };
     this.#letters.push(letter);
     this.#keep(letter);
     return letter;
@@ -56,6 +58,12 @@ export class Outbox {
   /** The connection was lost, and every answer with it. */
   rewind() {
     for (const letter of this.#letters) letter.notBefore = 0;
+  }
+
+  /** Who was to answer it may not be there any more. */
+  readdress(key, assistant) {
+    const letter = this.#find(key);
+    if (letter) letter.assistant = assistant ?? undefined;
   }
 
   refuse(key, problem) {

@@ -12,6 +12,7 @@ export class Pin {
   #onNearTop;
   #pinned = true;
   #last = 0;
+  #height = 0;
   #observer = new ResizeObserver(() => this.#settle());
   #listening = null;
   #touchY = 0;
@@ -56,7 +57,17 @@ export class Pin {
     requestAnimationFrame(() => (scroller.style.overflowAnchor = ""));
   }
 
+  /** The same, for somebody whose eyes and hand are at the anchor: they follow the newest only if it is there. */
+  stay(anchor, change) {
+    this.steady(anchor, change);
+    this.#hold(this.#below <= CLOSE);
+  }
+
   #settle() {
+    const { scrollHeight } = this.#scroller;
+    // What went away may leave the newest in view, without anybody having scrolled there.
+    if (!this.#pinned && scrollHeight < this.#height && this.#below <= CLOSE) this.#hold(true);
+    this.#height = scrollHeight;
     if (this.#pinned) this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#last = this.#scroller.scrollTop;
     this.#lookUp();

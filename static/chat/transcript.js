@@ -13,6 +13,7 @@ const ASK_AGAIN_AFTER = 5000;
  *   {kind: "grow", message, text, whole}  its text goes on; `whole`: the piece is one character
  *   {kind: "change", message, soft}     anything about it changed; `soft`: it is still being written,
  *                                       so text that is already shown may stay until it is contradicted
+ *   {kind: "thoughts", message, text}
  *   {kind: "remove", id}
  *   {kind: "send", frame}
  */
@@ -29,6 +30,11 @@ export class Transcript {
     return this.#messages.filter((message) => message.live);
   }
 
+  /** Those that wait until the one before them has ended. */
+  get queue() {
+    return this.live.slice(1).filter(({ status }) => status === "waiting");
+  }
+
   find(id) {
     return this.#byId.get(String(id));
   }
@@ -39,7 +45,10 @@ export class Transcript {
       case "reply.text": return this.#text(frame, now);
       case "reply.end": return this.#end(frame, now);
       case "message": return this.#append(frame);
+      case "reply.waits": return this.#wait(frame);
+      case "reply.thoughts": return this.#think(frame);
       case "message.changed": return this.#change(frame);
+      case "message.removed": return this.#remove(frame);
       case "ready": return this.#ready(frame);
       case "earlier": return this.#prepend(frame);
       default: return [];
@@ -135,6 +144,24 @@ export class Transcript {
     if (!message) return [];
     message.replace(data);
     return [{ kind: "change", message, soft: false }];
+  }
+
+  #remove({ messages }) {
+    const gone = new Set(messages.map(String));
+    this.#messages = this.#messages.filter(({ id }) => !gone.has(id));
+    return this.#forget(this.#messages.map(({ id }) => id));
+  }
+
+  /** Whoever reads `waits` of the live replies sees it; nothing has to be played. */
+  #wait({ reply, waits }) {
+    const message = this.find(reply);
+    if (message?.live) message.wait(waits);
+    return [];
+  }
+
+  #think({ reply, text }) {
+    const message = this.find(reply);
+    return message ? [{ kind: "thoughts", message, text }] : [];
   }
 
   /** The truth about the newest messages. Older ones that are shown stay, if they join on. */

@@ -1,4 +1,5 @@
 import { Bubble } from "./bubble.js";
+import { Editor } from "./editor.js";
 
 /** Who writes again within this time is not introduced again. */
 const TOGETHER = 5 * 60 * 1000;
@@ -8,14 +9,20 @@ const TYPING_FOR = 4000;
 export class View {
   #elements;
   #onShown;
+  #onLost;
   #bubbles = new Map();
   #pending = new Map();
+  #queue = [];
   #typing = null;
 
-  /** elements: {thread, empty, typist, status, template}; template.dataset.you is how one calls oneself. */
-  constructor(elements, { onShown }) {
+  /**
+   * elements: {thread, empty, typist, status, template, editorTemplate}; template.dataset.you is how one calls
+   * oneself. `onLost` gets what somebody was typing in a message that is not shown any more.
+   */
+  constructor(elements, { onShown, onLost }) {
     this.#elements = elements;
     this.#onShown = onShown;
+    this.#onLost = onLost;
   }
 
   start() {
@@ -37,10 +44,71 @@ export class View {
   play(effect) {
     switch (effect.kind) {
       case "grow": return this.#bubbles.get(effect.message.id)?.grow(effect.text, effect.whole);
-      case "change": return this.#bubbles.get(effect.message.id)?.change(effect.message, effect.soft);
+      case "change": return this.#change(effect.message, effect.soft);
       case "place": return this.#place(effect.message, effect.before);
+      case "thoughts": return this.#bubbles.get(effect.message.id)?.showThoughts(effect.text);
       case "remove": return this.#remove(effect.id);
     }
+  }
+
+  /** While a reply is being written, nothing else can be. */
+  set busy(busy) {
+    this.#elements.thread.toggleAttribute("data-busy", busy);
+  }
+
+  /** The messages that are not being answered yet. */
+  set queue(ids) {
+    for (const id of this.#queue) if (!ids.includes(id)) this.#set(id, "waits", false);
+    for (const id of ids) this.#set(id, "waits", true);
+    this.#queue = ids;
+  }
+
+  /** Says how it stands with a reply that is on its way. */
+  tell(id, what) {
+    this.#bubbles.get(id)?.tell(what);
+  }
+
+  /** Whether an answer is awaited to what was asked about a message. */
+  hold(id, held) {
+    this.#set(id, "held", held);
+  }
+
+  confirmCopy(id) {
+    const words = this.#bubbles.get(id)?.confirmCopy();
+    if (words) this.#elements.status.textContent = words;
+  }
+
+  get editors() {
+    return [...this.#bubbles].filter(([, { editor }]) => editor).map(([id, { editor }]) => ({ id, editor }));
+  }
+
+  editor(id) {
+    return this.#bubbles.get(id)?.editor ?? null;
+  }
+
+  edit(id, text, callbacks) {
+    const bubble = this.#bubbles.get(id);
+    if (bubble && !bubble.editor) bubble.edit(new Editor(this.#elements.editorTemplate, callbacks), text);
+  }
+
+  endEdit(id) {
+    this.#bubbles.get(id)?.endEdit();
+  }
+
+  wantsThoughts(id) {
+    return this.#bubbles.get(id)?.wantsThoughts ?? false;
+  }
+
+  foldThoughts(id) {
+    this.#bubbles.get(id)?.foldThoughts();
+  }
+
+  /** What has the focus may go with a change; then its message gets it, so that the keyboard keeps its place. */
+  keepFocus(change) {
+    const focused = document.activeElement;
+    const message = focused?.closest("[data-role=message]");
+    change();
+    if (message?.isConnected && isGone(focused)) focusOn(message);
   }
 
   /** Shows what was just written, or waits in the outbox since the last visit. */
@@ -88,6 +156,20 @@ export class View {
     if (document.hidden) for (const bubble of this.#bubbles.values()) bubble.flush();
   };
 
+  #set(id, name, value) {
+    const bubble = this.#bubbles.get(id);
+    if (bubble) bubble[name] = value;
+  }
+
+  /** Somebody else may answer now than was to. */
+  #change(message, soft) {
+    const bubble = this.#bubbles.get(message.id);
+    if (!bubble) return;
+    bubble.change(message, this.#nameOf(message), soft);
+    this.#group(bubble.element);
+    this.#group(bubble.element.nextElementSibling);
+  }
+
   #place(message, before) {
     const known = this.#bubbles.get(message.id);
     const bubble = known ?? this.#adopt(message.key) ?? this.#newBubble();
@@ -106,14 +188,16 @@ export class View {
   #remove(id) {
     const bubble = this.#bubbles.get(id);
     if (!this.#bubbles.delete(id)) return;
+    if (bubble.editor?.isChanged) this.#onLost(bubble.editor.text);
     this.#takeOut(bubble);
   }
 
   #newBubble() {
-    return new Bubble(this.#elements.template, {
+    const bubble = new Bubble(this.#elements.template, {
       onShown: this.#onShown,
-      onFinished: (message) => this.#announce(message),
+      onFinished: (message) => this.#announce(message, bubble.note),
     });
+    return bubble;
   }
 
   get #firstPending() {
@@ -144,8 +228,8 @@ export class View {
     element?.toggleAttribute("data-follows", Boolean(previous) && belong(previous, element));
   }
 
-  #announce(message) {
-    this.#elements.status.textContent = `${this.#nameOf(message)}: ${message.text}`;
+  #announce(message, note) {
+    this.#elements.status.textContent = `${this.#nameOf(message)}: ${[message.text, note].filter(Boolean).join(" ")}`;
   }
 }
 
@@ -160,4 +244,16 @@ function timeOf(element) {
 
 function nameOf(element) {
   return element.querySelector("[data-role=author]").textContent;
+}
+
+/** The browser lets go of it only later. */
+function isGone(element) {
+  return element.getClientRects().length === 0 || getComputedStyle(element).visibility === "hidden";
+}
+
+/** Only for now: nobody should have to pass it on their way. */
+function focusOn(element) {
+  element.tabIndex = -1;
+  element.addEventListener("blur", () => element.removeAttribute("tabindex"), { once: true });
+  element.focus({ preventScroll: true });
 }
