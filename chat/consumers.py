@@ -125,7 +125,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def _read(self) -> None:
         """Read the conversation, and let the viewer join with that."""
         assert self._viewer is not None, "it watches already, so that it misses nothing"
-        snapshot, others = await in_database(self._snapshot)
+        try:
+            snapshot, others = await in_database(self._snapshot)
+        except Conversation.DoesNotExist:
+            raise Refused("not_found", "There is no such conversation.") from None
         await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
 
     def _renew(self) -> None:

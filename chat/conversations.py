@@ -6,25 +6,28 @@ All raise Refused (`not_found`) for a conversation that is somebody else's, dele
 import asyncio
 import time
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import regex
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chat import listing, protocol
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.models import Conversation, Message
+from chat.models import Conversation, Message, Version
 from chat.people import Person
 from chat.protocol import Refused
 from chat.reply import run, titles
 
 LONGEST_TITLE = 200
 UNDO = timedelta(minutes=1)  # so long a deletion can be undone, at least
-BATCH = 20  # conversations that are removed at a time, before others get their turn
+GOING = datetime(1970, 1, 1, tzinfo=UTC)  # when that was deleted of which some is gone already
+BATCH = 20  # conversations that are looked for at a time, to remove them
+SLICE = 500  # rows that are removed at a time, before others get their turn
 
 _SEEN = regex.compile(r"[^\p{Z}\p{C}]")
 
@@ -65,15 +68,32 @@ async def restore(person: Person, id: UUID) -> Conversation:
 async def silence(ids: Iterable[UUID]) -> None:
     """End every reply that is being written in these conversations, wherever that is."""
     gone = set(ids)
+    titles.silence(gone)
     await asyncio.gather(*(running.stop(None) for running in _runs_in(gone)))
     await in_database(_silence, gone)
     for running in _runs_in(gone):  # taken over here just now
         await running.lose()
 
 
-def remove(batch: Iterable[UUID]) -> None:
-    """Delete conversations with all that is in them, for good."""
-    Conversation.objects.filter(pk__in=list(batch)).delete()
+async def remove(batch: Iterable[UUID]) -> None:
+    """Delete conversations with all that is in them, for good; others get their turn between."""
+    for id in batch:
+        while await in_database(remove_slice, id):
+            pass
+
+
+def remove_slice(id: UUID) -> bool:
+    """Delete the end of a conversation, at last itself; return whether there is more of it."""
+    with transaction.atomic():
+        Conversation.objects.filter(pk=id).update(deleted=GOING)
+        newest = Message.objects.filter(conversation=id).order_by("-pk")
+        messages = list(newest.values_list("pk", flat=True)[:SLICE])
+        if _remove_versions(messages):
+            return True
+        _remove_messages(messages)
+        if len(messages) < SLICE:
+            Conversation.objects.filter(pk=id).delete()
+        return len(messages) == SLICE
 
 
 def own(person: Person, id: UUID) -> Conversation:
@@ -109,12 +129,33 @@ class Sweeper:
             return
         self._next = time.monotonic() + UNDO.total_seconds()
         while batch := await in_database(_given_up):
-            await in_database(remove, batch)
+            await remove(batch)
 
 
 def _given_up() -> list[UUID]:
     gone = Conversation.objects.filter(deleted__lt=timezone.now() - UNDO)
     return list(gone.values_list("pk", flat=True)[:BATCH])
+
+
+def _remove_versions(messages: list[int]) -> bool:
+    """Delete a slice of the other versions of `messages`; return whether there may be more."""
+    others = Version.objects.filter(message__in=messages)
+    versions = list(others.values_list("pk", flat=True)[:SLICE])
+    _remove_rows(Version.objects.filter(pk__in=versions))
+    return len(versions) == SLICE
+
+
+def _remove_messages(messages: list[int]) -> None:
+    # Who points to a message is newer, and gone with it or before; the database insists on that.
+    stay = Message.objects.exclude(pk__in=messages)
+    stay.filter(reply_to__in=messages).update(reply_to=None)
+    stay.filter(branch_of__in=messages).update(branch_of=None)
+    _remove_rows(Message.objects.filter(pk__in=messages))
+
+
+def _remove_rows(rows: QuerySet[Any]) -> None:
+    # Django's own way reads all that is deleted, with its texts, to find out what hangs on it.
+    rows._raw_delete(rows.db)
 
 
 async def _list_anew(person: Person, id: UUID, **fields: bool) -> Conversation:
@@ -141,7 +182,8 @@ def _delete(person: Person, id: UUID) -> Conversation:
 
 def _restore(person: Person, id: UUID) -> Conversation:
     with transaction.atomic():
-        Conversation.objects.filter(owner_id=person.id, pk=id).update(deleted=None)
+        whole = Conversation.objects.filter(owner_id=person.id, pk=id).exclude(deleted=GOING)
+        whole.update(deleted=None)
         return own(person, id)
 
 

@@ -13,18 +13,27 @@ from chat.people import Person
 from chat.protocol import Refused
 
 
-async def forget(person: Person) -> None:
-    """Delete everything of `person`: conversations, API keys, and their account.
+async def begin(person: Person) -> None:
+    """Take all conversations of `person` away, and end what is being written for them.
 
-    What is being written for them ends, and all their pages are cut off. Raises Refused
-    (`conflict`) for the last superuser. If it breaks off halfway, it can be asked for again.
+    Raises Refused (`conflict`) for the last superuser, of whom everything stays. After this they
+    must be logged out, or their pages would come in again while `finish` deletes.
     """
     live = await in_database(_begin, person)
     await conversations.silence(live)
+
+
+async def finish(person: Person) -> None:
+    """Delete everything of `person`: conversations, API keys, and their account.
+
+    All their pages are cut off. If it breaks off halfway, the conversations go all the same, as
+    others that were deleted; an account can log in and ask for the rest again.
+    """
     await hub().leave_all(person.id, protocol.FORBIDDEN)
     while batch := await in_database(_some, person.id):
-        await in_database(conversations.remove, batch)
+        await conversations.remove(batch)
     await in_database(_end, person)
+    await hub().leave_all(person.id, protocol.FORBIDDEN)  # who was on the way in meanwhile
 
 
 def _begin(person: Person) -> list[UUID]:
@@ -35,12 +44,15 @@ def _begin(person: Person) -> list[UUID]:
         own.filter(deleted=None).update(deleted=timezone.now())
         live = Message.objects.live().filter(conversation__owner=person.id)
         live.filter(lease="").silence()
-        return list(live.values_list("conversation_id", flat=True).order_by().distinct())
+        writing = list(live.values_list("conversation_id", flat=True).order_by().distinct())
+    person.mark_forgotten()
+    return writing
 
 
 def _end(person: Person) -> None:
     with transaction.atomic():
         _check(person)
+        person.mark_forgotten()  # for a while from now on: the deletion may have taken its time
         User.objects.filter(pk=person.id).delete()
         Conversation.objects.filter(owner_id=person.id).delete()  # opened meanwhile
 

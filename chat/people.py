@@ -8,12 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 
 from chat.models import ApiKey, User
 from chat.protocol import Refused
 
+FORGETTING = 300  # seconds in which pages of somebody who is forgotten may still come again
 VISITOR = "visitor"  # the session's key of the id that a visitor's guest account has, or will have
 
 
@@ -44,11 +46,20 @@ class Person:
 
         Raises Refused (`forbidden`) if they may not write any more.
         """
+        self.check_not_forgotten()
         accounts = User.objects.filter(pk=self.id)
         user = User.objects.guest(self.id, self.name) if self.guest else accounts.first()
         if user is None or not user.is_active:
             raise switched_off()
         return user
+
+    def mark_forgotten(self) -> None:
+        """Note that they are deleted, or a guest would be made anew by what is on its way."""
+        cache.set(f"forgotten:{self.id}", True, FORGETTING)
+
+    def check_not_forgotten(self) -> None:
+        if cache.get(f"forgotten:{self.id}"):
+            raise Refused("forbidden", "Everything of yours was deleted.")
 
 
 def switched_off() -> Refused:
@@ -112,4 +123,5 @@ def _of_session(session: SessionBase, user: Any) -> Person | None:
         return None
     if not person.active:
         raise switched_off()
+    person.check_not_forgotten()
     return person

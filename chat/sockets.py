@@ -81,12 +81,19 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
 
 
 class Request(http_protocol.WebRequest):  # type: ignore[misc]
+    uri: bytes
+
     def process(self) -> Any:
         # Any client may send it, and all our links would move.
         self.requestHeaders.removeHeader(b"daphne-root-path")
         # We speak none, and Daphne stumbles over names that are not ASCII.
         self.requestHeaders.removeHeader(b"sec-websocket-protocol")
         return super().process()
+
+    def handle_reply(self, message: Any) -> None:
+        # Daphne writes it to the access log: what somebody searched for is nobody's business there.
+        self.uri = self.uri.partition(b"?")[0]
+        super().handle_reply(message)
 
 
 def _unread(value: object) -> str:

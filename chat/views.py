@@ -59,8 +59,10 @@ async def forget_me(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             for person in people:
-                await forgetting.forget(person)
+                await forgetting.begin(person)
             await in_database(request.session.flush)
+            for person in people:
+                await forgetting.finish(person)
             return redirect("forgotten")
         except Refused as refused:
             problem = refused.detail

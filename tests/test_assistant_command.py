@@ -155,7 +155,7 @@ BAD = [
     (["--base-url", "http://169.254.169.254/"], "base-url: This address is link-local"),
     (["--base-url", "http://[::ffff:169.254.169.254]/"], "base-url: This address is link-local"),
     (["--key-variable", KEY], "key-variable: Give the name of an environment variable"),
-    (["--key-variable", "REDIS_URL"], "key-variable: This variable holds a secret of the chat's"),
+    (["--key-variable", "REDIS_URL"], "key-variable: This variable holds another secret"),
     (["--system", "x" * 100_001], "system: Give at most 100,000 characters."),
     (["--system", "\x00"], "system: The text must not contain U+0000."),
     (["--temperature", "hot"], "--temperature: invalid float value: 'hot'"),

@@ -18,7 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat import conversations, listing
-from chat.models import Assistant, Conversation, User
+from chat.database import in_database
+from chat.models import Assistant, Conversation, Message, User, Version
 from tests.client import Client as Socket
 from tests.client import Frame, fetch, session
 from tests.conftest import Visit
@@ -308,6 +309,66 @@ def test_sweeper_removes_what_nobody_brought_back(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(conversations.time, "monotonic", lambda: later)
     look()
     assert set(left.all()) == {"kept"}
+
+
+def long_talk(owner: User) -> Conversation:
+    """Make one of several slices, of which a part points to the part before."""
+    made = talk(owner, "long")
+    assistant = Assistant.objects.get()
+    asked = made.messages.create(person=owner, text="x")
+    many = range(2 * conversations.SLICE)
+    Message.objects.bulk_create(
+        Message(conversation=made, assistant=assistant, reply_to=asked) for _ in many
+    )
+    last = made.messages.order_by("-pk")[0]
+    made.messages.filter(pk__gt=asked.pk, pk__lt=last.pk).update(branch_of=asked)
+    made.messages.filter(pk=asked.pk).update(reply_to=last)  # which nobody does
+    Version.objects.bulk_create(Version(message=last, number=n) for n in many)
+    return made
+
+
+@pytest.mark.django_db
+def test_much_is_removed_in_slices() -> None:
+    alice = User.objects.create(username="alice")
+    made, kept = long_talk(alice), talk(alice, "kept")
+    kept.messages.create(person=alice, text="stays")
+    models: tuple[Any, ...] = (Version, Message, Conversation)
+    sizes = []
+    more = True
+    while more:
+        before = [model.objects.count() for model in models]
+        more = conversations.remove_slice(made.pk)
+        connection.check_constraints()
+        pairs = zip(before, models, strict=True)
+        sizes.append([count - model.objects.count() for count, model in pairs])
+        for end in (conversations.SLICE,) * bool(more):
+            assert sum(sizes[-1]) == end
+    assert [sum(of) for of in zip(*sizes, strict=True)] == [1000, 1001, 1]
+    assert Message.objects.get().conversation == kept
+
+
+@pytest.mark.django_db
+def test_others_get_their_turn_while_much_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = long_talk(User.objects.create(username="alice"))
+    calls = []
+
+    async def call(function: Callable[..., Any], *args: Any) -> Any:
+        calls.append(function)
+        return await in_database(function, *args)
+
+    monkeypatch.setattr(conversations, "in_database", call)
+    async_to_sync(conversations.remove)([made.pk])
+    assert len(calls) == 5
+    assert not Conversation.objects.exists()
+
+
+def test_half_of_a_conversation_does_not_come_back(client: Client, alice: User) -> None:
+    made = long_talk(alice)
+    assert conversations.remove_slice(made.pk)
+    assert post(client, made, "restore").status_code == 404
+    sweep = async_to_sync(conversations.Sweeper().look)
+    sweep()
+    assert not Message.objects.exists()
 
 
 # --- on every page -----------------------------------------------------------------------------

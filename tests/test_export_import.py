@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from chat.models import Assistant, Conversation, Message, User, Version
 from chat.portable import load, places, schema
@@ -277,10 +278,13 @@ def test_byte_order_mark_and_other_times_are_fine(client: Client, alice: User) -
 
 
 def test_ten_thousand_messages_come_in(client: Client, alice: User) -> None:
-    said = [{}] * schema.MOST_MESSAGES
+    said: list[dict[str, Any]] = [{}] * schema.MOST_MESSAGES
     assert take_in(client, document(*said)).status_code == 201
     assert Message.objects.count() == schema.MOST_MESSAGES
     assert "messages: must have at most 10000 entries" in refused(client, document(*said, {}))
+    other = {"text": "hi", "created": NOW.isoformat()}
+    said[-1] = {"others": [other]}
+    assert "messages: must have at most 10000 entries" in refused(client, document(*said))
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -359,7 +363,10 @@ def test_line_and_reason_are_told(
         (b'{"a":\n-Infinity}', "line 2: -Infinity is not JSON"),
         (b'{"a":1,\n"a":2}', "line 2: a: is there twice"),
         (b'{"a":[{"b":1,"c":{}},{"b":1,\n"c":{"d":1},"b":3}]}', "line 2: b: is there twice"),
-        (b"[\n" * 100_000, "line 102: is nested too deeply"),
+        (b"[\n" * 100_000, "line 101: is nested too deeply"),
+        (b'{"\\"[":"]",\n"a":' + b"[" * 99 + b"\n[1", "line 3: is nested too deeply"),
+        (b'{"a":' + b"[" * 99 + b"]" * 99 + b"}", "line 1: format: is missing"),
+        (b'"' + b'\\"' * 100_000, "line 1: is not JSON: Unterminated string"),
         (b'{"a":' * 100_000, "line 1: is nested too deeply"),
         (b'\n{"a":"\xff"}', "line 2: is not UTF-8"),
         ('{"a":"ä"}'.encode("latin-1"), "line 1: is not UTF-8"),
@@ -385,7 +392,24 @@ def test_what_is_cut_off_is_refused(client: Client, talk: Conversation) -> None:
 def test_million_messages_are_refused(client: Client, alice: User) -> None:
     head = b'{"format":"streaming-chat","version":1,"messages":['
     detail = refused(client, head + b"{},\n" * 1_000_000 + b"{}]}")
-    assert detail == "line 1: text: is missing"
+    assert detail == "line 124999: has too many values up to here"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"others": [0] * 1000},
+        {"others": [{}] * 1000},
+        {str(n): 0 for n in range(1000)},
+        {"assistant": {str(n): 0 for n in range(1000)}},
+        {"others": [{str(n): 0 for n in range(1000)}]},
+    ],
+)
+def test_no_file_has_more_than_a_few_errors(change: dict[str, Any]) -> None:
+    said = document(change, change, **{str(n): 0 for n in range(1000)})
+    with pytest.raises(ValidationError) as caught:
+        schema.Document.model_validate(said)
+    assert caught.value.error_count() < 10
 
 
 def test_too_large_a_file_is_refused(client: Client, alice: User) -> None:

@@ -2,14 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
+from unittest.mock import Mock, patch
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from chat import forgetting
+from chat.consumers import ChatConsumer
 from chat.models import ApiKey, Assistant, Conversation, Message, User, Version
+from chat.people import Person, at_socket
+from chat.protocol import Refused
 from tests.client import fetch, session
 from tests.conftest import Visit
 from tests.doors import ask
@@ -148,6 +155,53 @@ def test_switched_off_guest_is_refused(client: Client, db: None) -> None:
     User.objects.update(is_active=False)
     assert client.post("/forget-me/").status_code == 403
     assert User.objects.get() == guest
+
+
+def test_forgotten_guest_is_not_made_again(client: Client, db: None) -> None:
+    client.get("/")
+    guest = Person.visitor(UUID(client.session["visitor"]))
+    talk(guest.user())
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}".encode()
+    headers = [(b"origin", b"http://testserver"), (b"cookie", cookie)]
+    kept = dict(client.session)
+    assert at_socket(headers) == Person.account(User.objects.get())
+    assert client.post("/forget-me/").status_code == 302
+    assert at_socket(headers) not in (None, guest), "a new one, as the session is gone"
+    with pytest.raises(Refused, match="was deleted"):
+        guest.user()
+    late = Client()
+    session = late.session  # as somebody may have read it just before
+    session.update(kept)
+    session.save()
+    late.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
+    assert late.get("/").status_code == 403
+    assert left() == (0, 0, 0, 0, 0)
+
+
+def test_session_ends_before_the_deletion_begins(
+    client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(alice)
+    sessions, cut_off = [], []
+
+    async def leave_all(person: UUID, code: int) -> None:
+        sessions.append(await Session.objects.aexists())
+        cut_off.append(await User.objects.aexists())
+
+    monkeypatch.setattr(forgetting, "hub", lambda: SimpleNamespace(leave_all=leave_all))
+    assert client.post("/forget-me/").status_code == 302
+    assert sessions == [False, False]
+    assert cut_off == [True, False], "once more at the end"
+
+
+async def test_conversation_that_is_gone_cannot_be_read() -> None:
+    consumer = ChatConsumer()
+    consumer._viewer = Mock()
+    with (
+        patch.object(consumer, "_snapshot", side_effect=Conversation.DoesNotExist),
+        pytest.raises(Refused, match="no such conversation"),
+    ):
+        await consumer._read()
 
 
 async def test_what_is_written_ends_and_all_pages_are_cut_off(

@@ -1,5 +1,6 @@
 """Whatever people and replies say is text: it is shown as it is, and nothing of it runs."""
 
+import base64
 from collections.abc import Callable
 
 import pytest
@@ -181,6 +182,20 @@ async def test_stacked_accents_do_not_run_over_the_neighbours(
     assert [await alice.page.screenshot(clip=part) for part in outside] == seen
 
 
+WORST_DIFFERENCE = """async (pictures) => {
+  const [one, other] = await Promise.all(pictures.map(async (data) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${data}`;
+    await image.decode();
+    const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+    context.drawImage(image, 0, 0);
+    return context.getImageData(0, 0, image.width, image.height).data;
+  }));
+  if (one.length !== other.length) return 255;
+  return one.reduce((worst, value, at) => Math.max(worst, Math.abs(value - other[at])), 0);
+}"""
+
+
 async def test_ordinary_accents_and_the_cursor_are_not_cut(
     arrive: Arrive, server: Server, scripted: Callable[..., str]
 ) -> None:
@@ -194,4 +209,6 @@ async def test_ordinary_accents_and_the_cursor_are_not_cut(
     await alice.typed(2, length=50)
     seen = await alice.reply.screenshot()
     await alice.text(alice.reply).evaluate(UNCLIP)
-    assert await alice.reply.screenshot() == seen
+    pictures = [base64.b64encode(one).decode() for one in (seen, await alice.reply.screenshot())]
+    # Edges are now and then drawn a shade lighter or darker; what is cut differs by far more.
+    assert await alice.page.evaluate(WORST_DIFFERENCE, pictures) <= 3

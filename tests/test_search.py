@@ -12,6 +12,8 @@ from django.utils.http import urlencode
 
 from chat import limits, search
 from chat.models import Assistant, Conversation, User
+from tests.client import fetch, session
+from tests.server import Server
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +177,12 @@ def test_searches_are_limited(client: Client, alice: User, monkeypatch: pytest.M
         assert answer.json()["code"] == "rate_limited"
         assert 0 < answer.json()["retry_after"] <= 60
         assert answer.headers["Retry-After"]
+
+
+def test_words_are_not_in_the_servers_log(server: Server) -> None:
+    cookie = session(server.url)
+    assert fetch(f"{server.url}/c/search/?q=diagnosis", cookie)[0] == 200
+    assert fetch(f"{server.url}/no-such-page/?q=diagnosis", cookie)[0] == 404
+    log = server.log.read_text()
+    assert '"GET /c/search/" 200' in log
+    assert "diagnosis" not in log

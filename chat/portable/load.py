@@ -1,9 +1,11 @@
 """A conversation out of a file: everything in it, or nothing."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from pydantic import ValidationError
 
@@ -49,14 +51,14 @@ def _document(data: bytes) -> Document:
     except ValidationError as error:
         raise _misplaced(text, *schema.fault(error)) from None
     for index, entry in enumerate(document.messages):
-        if entry.reply_to is not None and not _asks(document.messages[:index], entry.reply_to):
+        if entry.reply_to is not None and not _asks(document.messages, index, entry.reply_to):
             path = ("messages", index, "reply_to")
             raise _misplaced(text, path, "must be the number of something oneself wrote before")
     return document
 
 
-def _asks(before: list[Entry], number: int) -> bool:
-    return number <= len(before) and before[number - 1].author == "me"
+def _asks(messages: list[Entry], before: int, number: int) -> bool:
+    return number <= before and messages[number - 1].author == "me"
 
 
 def _misplaced(text: str, path: tuple[str | int, ...], reason: str) -> Misplaced:
@@ -99,16 +101,19 @@ class _Importer:
 
     def _join(self, document: Document, messages: list[Message]) -> None:
         """Say what answers what, and keep the versions that are not shown."""
-        replies, versions = [], []
+        replies: dict[int, list[int]] = defaultdict(list)  # how far before them is what they answer
+        versions = []
         for entry, message in zip(document.messages, messages, strict=True):
             if entry.reply_to is not None:
-                message.reply_to = messages[entry.reply_to - 1]
-                replies.append(message)
+                replies[message.pk - messages[entry.reply_to - 1].pk].append(message.pk)
             numbers = (n for n in range(1, message.versions + 1) if n != message.version)
             for number, other in zip(numbers, entry.others, strict=True):
                 content = self._content(other, is_reply=entry.author == "assistant")
                 versions.append(Version(message=message, number=number, **content))
-        Message.objects.bulk_update(replies, ["reply_to"], BATCH)
+        for distance, keys in replies.items():  # few, mostly: a bulk_update takes seconds
+            for start in range(0, len(keys), BATCH):
+                some = Message.objects.filter(pk__in=keys[start : start + BATCH])
+                some.update(reply_to=F("pk") - distance)
         Version.objects.bulk_create(versions, BATCH)
 
     def _content(self, content: Content, *, is_reply: bool) -> dict[str, Any]:

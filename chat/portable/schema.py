@@ -18,7 +18,7 @@ from pydantic import (
 from chat.protocol import Refused, clean_text, message_text
 
 FORMAT, VERSION = "streaming-chat", 1
-MOST_MESSAGES = 10_000
+MOST_MESSAGES = 10_000  # with the versions that are not shown
 OLDEST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)  # that clocks may differ
 
@@ -73,8 +73,27 @@ Text = Annotated[str, BeforeValidator(_clean)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
+def _few_enough(value: Any) -> Any:
+    """Refuse too many messages before any is looked at: their versions are rows as well."""
+    if isinstance(value, list):
+        others = (entry.get("others") for entry in value if isinstance(entry, dict))
+        if len(value) + sum(len(it) for it in others if isinstance(it, list)) > MOST_MESSAGES:
+            raise ValueError(f"must have at most {MOST_MESSAGES} entries, with all their versions")
+    return value
+
+
 class Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_unknown_field_at_most(cls, value: Any) -> Any:
+        """The first tells enough, and pydantic makes an error of each."""
+        known = cls.model_fields
+        if not isinstance(value, dict) or len(value) <= len(known):
+            return value
+        first = next(name for name in value if name not in known)
+        return {name: it for name, it in value.items() if name in known or name == first}
 
 
 class Named(Part):
@@ -112,7 +131,7 @@ class Entry(Content):
     author: Literal["me", "assistant"]
     reply_to: Annotated[int, Field(ge=1)] | None = None  # which message of the file, from 1 on
     version: Annotated[int, Field(ge=1)] = 1  # which one is shown, from 1 on
-    others: list[Content] = []
+    others: Annotated[list[Content], FailFast()] = []
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
@@ -133,7 +152,7 @@ class Document(Part):
     title: Annotated[Text, Field(max_length=200)] = ""
     created: Moment | None = None
     exported: Moment | None = None
-    messages: Annotated[list[Entry], FailFast(), Field(min_length=1, max_length=MOST_MESSAGES)]
+    messages: Annotated[list[Entry], FailFast(), Field(min_length=1), BeforeValidator(_few_enough)]
 
 
 def _check_own(content: Content) -> None:

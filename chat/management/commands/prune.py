@@ -5,10 +5,10 @@ from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from chat.conversations import UNDO
+from chat.conversations import BATCH, UNDO, remove_slice
 from chat.models import Conversation, User
 
 KEPT_FOR = timedelta(days=30)
@@ -23,11 +23,21 @@ class Command(BaseCommand):
         of_guests = Q(~Exists(accounts), used__lt=before)
         given_up = Q(deleted__lt=timezone.now() - UNDO)
         unused = Conversation.objects.filter(of_guests | given_up)
-        conversations = unused.count()
-        unused.delete()
+        conversations = _remove(unused)
         kept = Conversation.objects.filter(owner_id=OuterRef("pk"))
         idle = User.objects.filter(~Q(Exists(kept)), is_guest=True, date_joined__lt=before)
         guests = idle.count()
         idle.delete()
         Session.objects.filter(expire_date__lt=timezone.now()).delete()
         self.stdout.write(f"deleted {guests} guests and {conversations} conversations")
+
+
+def _remove(conversations: QuerySet[Conversation]) -> int:
+    """Delete them, slice by slice, as the site goes on meanwhile; return how many there were."""
+    count = 0
+    while batch := list(conversations.values_list("pk", flat=True)[:BATCH]):
+        count += len(batch)
+        for id in batch:
+            while remove_slice(id):
+                pass
+    return count
