@@ -1,5 +1,6 @@
 """What all tests share: the real server, people, and the browsers they sit at."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 Visit = Callable[..., Client]
+_newest = itertools.count(1)
 
 
 @pytest.fixture
@@ -48,10 +50,13 @@ def visit(server: Server) -> Visit:
 
 @pytest.fixture
 def scripted(server: Server) -> Callable[..., str]:
-    """Make the scripted reply for a keyword; return the keyword."""
+    """Make the scripted reply for a keyword; return the keyword.
+
+    It comes before those of earlier tests, some of whose keywords may be words of this one.
+    """
 
     def make(keyword: str, text: str, *options: str) -> str:
-        rule = ("--trigger", "keyword", "--keywords", keyword)
+        rule = ("--trigger", "keyword", "--keywords", keyword, "--priority", str(next(_newest)))
         server.manage("reply", keyword, "--text", text, *rule, *options)
         return keyword
 

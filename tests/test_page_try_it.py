@@ -118,8 +118,9 @@ async def test_long_word_pushes_nothing_out_of_sight(
     arrive: Arrive, server: Server, admin: Page
 ) -> None:
     alice = await (await arrive(server)).open()
+    await alice.greeted()
     await alice.write("W" * 900)
-    await expect(alice.mine).to_have_count(1)
+    await alice.ended(2)
     overhang = "it => it.scrollWidth - it.clientWidth"
     for path in ("conversation", "message"):
         await admin.goto(f"{server.url}/admin/chat/{path}/?q={'W' * 20}")

@@ -24,8 +24,9 @@ BURST = 100  # milliseconds, as the contract has it
 FRAME = 1000 / 60
 
 # Feeds `arrivals` ([when, characters or text]), turns the clock frame by frame until all is drawn,
-# and returns [when, text] after every drawing, what rested, and what `freezeAt` returned.
-DRAW = """async ({ arrivals, hidden = false, calm = false, freezeAt = null }) => {
+# and returns [when, text] after every drawing, what rested, and what `freezeAt` returned. A frame is
+# told a time that is `late` by so many milliseconds, in turns.
+DRAW = """async ({ arrivals, hidden = false, calm = false, freezeAt = null, late = [0] }) => {
   const { Typewriter } = await import("/static/chat/typewriter.js");
   let now = 0;
   let due = null;
@@ -49,7 +50,7 @@ DRAW = """async ({ arrivals, hidden = false, calm = false, freezeAt = null }) =>
     if (freezeAt !== null && frozen === null && now >= freezeAt) frozen = typewriter.freeze();
     const draw = due;
     due = null;
-    draw?.(now);
+    draw?.(now - late[Math.round(now / 16) % late.length]);
   }
   if (arrivals.length === 0) typewriter.end();
   return { drawn, rested, frozen };
@@ -90,10 +91,17 @@ pauses = st.lists(st.integers(0, 400), min_size=1, max_size=20)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(text=texts, pauses=pauses, cuts=st.lists(st.integers(1, 12), min_size=1), calm=st.booleans())
+@given(
+    text=texts,
+    pauses=pauses,
+    cuts=st.lists(st.integers(1, 12), min_size=1),
+    calm=st.booleans(),
+    late=st.lists(st.integers(0, 200), min_size=1, max_size=5),
+)
 async def test_everything_is_drawn_in_order_and_no_character_in_halves(
-    page: Page, text: str, pauses: list[int], cuts: list[int], calm: bool
+    page: Page, text: str, pauses: list[int], cuts: list[int], calm: bool, late: list[int]
 ) -> None:
+    """Whatever the clock does: a busy browser tells a frame a time before that of the last one."""
     characters = split(text)
     arrivals: list[Any] = []
     now = start = 0
@@ -102,7 +110,7 @@ async def test_everything_is_drawn_in_order_and_no_character_in_halves(
         arrivals.append((now, characters[start : start + count]))
         now += pauses[len(arrivals) % len(pauses)]
         start += count
-    result = await draw(page, arrivals, calm=calm)
+    result = await draw(page, arrivals, calm=calm, late=late)
     assert result["rested"] == text
     whole = {"".join(characters[:count]) for count in range(len(characters) + 1)}
     assert {shown for _, shown, _ in result["drawn"]} <= whole

@@ -140,6 +140,8 @@ export class Typewriter {
   #due(now) {
     if (this.#arrived > 0) this.#plan(now);
     this.#drawnAt ??= this.#startAt(now);
+    // A busy browser starts a frame with a time that lies before that of the timer that came first.
+    now = Math.max(now, this.#drawnAt);
     const share = Math.min(1, (now - this.#drawnAt) / Math.max(this.#deadline - this.#drawnAt, 1));
     this.#credit += (this.#backlog - this.#credit) * share;
     this.#drawnAt = now;
