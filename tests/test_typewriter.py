@@ -24,8 +24,8 @@ BURST = 100  # milliseconds, as the contract has it
 FRAME = 1000 / 60
 
 # Feeds `arrivals` ([when, characters or text]), turns the clock frame by frame until all is drawn,
-# and returns [when, text] after every drawing, what rested, and what `freezeAt` returned. A frame is
-# told a time that is `late` by so many milliseconds, in turns.
+# and returns [when, text] after every drawing, what rested, and what `freezeAt` returned. A
+# frame is told a time that is `late` by so many milliseconds, in turns.
 DRAW = """async ({ arrivals, hidden = false, calm = false, freezeAt = null, late = [0] }) => {
   const { Typewriter } = await import("/static/chat/typewriter.js");
   let now = 0;
