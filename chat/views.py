@@ -28,7 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """The visitor's newest conversation, or an empty page that opens one."""
     person = _person(request)
     open_ones = Conversation.objects.of(person.id).filter(archived=False)
-    return _chat(request, person, open_ones.order_by("-used").first())
+    return _chat(request, person, open_ones.order_by("-used").first(), opening="first")
 
 
 @require_safe
@@ -36,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @ensure_csrf_cookie
 def new(request: HttpRequest) -> HttpResponse:
     """An empty page, that opens a new conversation."""
-    return _chat(request, _person(request), None)
+    return _chat(request, _person(request), None, opening="new")
 
 
 @require_safe
@@ -90,10 +90,14 @@ def _person(request: HttpRequest) -> Person:
         raise PermissionDenied(refused.detail) from None
 
 
-def _chat(request: HttpRequest, person: Person, conversation: Conversation | None) -> HttpResponse:
+def _chat(
+    request: HttpRequest, person: Person, conversation: Conversation | None, *, opening: str = ""
+) -> HttpResponse:
+    """`opening` is what the page calls a conversation that it opened and heard nothing of yet."""
     entries, more = listing.entries(person.id)
     context = {
         "conversation": conversation,
+        "opening": opening,
         "current": str(conversation.pk) if conversation else "",
         "socket_path": f"/ws/chat/{conversation.pk}/" if conversation else "/ws/chat/",
         "entries": entries,

@@ -15,6 +15,10 @@ from tests.test_saving import locked
 pytestmark = in_browser
 
 HELLO = "Hello from server!"
+IS_OPENED = """async () => {
+  const page = await (await fetch("/")).text();
+  return /data-conversation="[0-9a-f]/.test(page);
+}"""
 INVISIBLE = ("\u200b\u200b", "\u00ad", "\u2060\ufeff", "\u3000\u2028", "\u202e \U000e0020")
 
 
@@ -129,6 +133,27 @@ async def test_draft_survives_a_reload(arrive: Arrive, server: Server) -> None:
     await alice.page.reload()
     await expect(alice.messages).to_have_count(3)
     await expect(alice.role("input")).to_have_value("")
+
+
+async def test_what_was_written_before_the_conversation_had_an_address_is_there(
+    arrive: Arrive, server: Server
+) -> None:
+    """The server knows the conversation already, the page has not heard of it, and is reloaded."""
+    person = await arrive(server)
+    line = await person.line()
+    line.hold_down()
+    alice = await person.open()
+    await alice.write("sent in a hurry")
+    await alice.role("input").fill("half a thought")
+    await alice.until(IS_OPENED)
+    line.mend()
+    await alice.page.reload()
+    await alice.ended(2)
+    assert await mine(alice) == ["sent in a hurry"]
+    await expect(alice.role("input")).to_have_value("half a thought")
+    await alice.page.reload()
+    await alice.ended(2)
+    await expect(alice.role("input")).to_have_value("half a thought")
 
 
 async def test_input_grows_with_the_text_and_stays_on_the_page(

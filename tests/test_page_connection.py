@@ -7,7 +7,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser import CANNOT_CONNECT, Arrive, in_browser
+from tests.client import Frame
 from tests.server import Server
+from tests.test_page_picker import ONE, TWO, offered
 
 pytestmark = in_browser
 
@@ -213,14 +215,17 @@ async def test_too_many_is_said_and_heals_by_itself(arrive: Arrive, server: Serv
     await expect(alice.role("connection")).to_be_hidden()
 
 
+@pytest.mark.parametrize("assistants", [ONE, TWO], ids=["one", "a choice"])
 @pytest.mark.parametrize("code", [None, SIGNED_OUT])
 async def test_notice_and_hint_stand_beside_each_other_on_a_tiny_screen(
-    arrive: Arrive, server: Server, code: int | None
+    arrive: Arrive, server: Server, code: int | None, assistants: list[Frame]
 ) -> None:
     person = await arrive(server, viewport={"width": 320, "height": 256})
     line = await person.line()
     alice = await person.open()
     await alice.greeted()
+    offered(line, assistants)
+    await expect(alice.role("assistant")).to_be_visible(visible=len(assistants) > 1)
     await alice.write("x" * 32_001)
     await line.cut(code)
     await alice.offline()

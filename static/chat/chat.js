@@ -16,7 +16,6 @@ import { View } from "./view.js";
 const TICK = 1000;
 /** Here a new conversation is opened; those that exist have an address of their own. */
 const OPENING = "/ws/chat/";
-const NEW = "new";
 const NOT_FOUND = 4404;
 
 /** Joins the parts of one chat page. */
@@ -40,9 +39,10 @@ class Chat {
 
   constructor(root) {
     this.#root = root;
-    const { socketPath, conversation } = root.dataset;
-    const place = conversation || (socketPath === OPENING ? NEW : socketPath);
+    const { socketPath, conversation, opening } = root.dataset;
+    const place = conversation || opening || socketPath;
     const store = new Store();
+    if (conversation && opening) takeOver(store, opening, conversation);
     this.#outbox = new Outbox(store, place);
     this.#notices = new Notices(part(root, "notices"), part(root, "notice-template"));
     this.#sidebar = this.#makeSidebar();
@@ -349,6 +349,11 @@ class Chat {
     this.#control.tick(now());
     this.#look();
   }
+}
+
+/** What was written before the page heard which conversation it had opened, and was left just then. */
+function takeOver(store, opening, conversation) {
+  for (const kind of ["draft", "outbox"]) store.rename(`chat:${kind}:${opening}`, `chat:${kind}:${conversation}`);
 }
 
 function now() {

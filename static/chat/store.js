@@ -23,6 +23,16 @@ export class Store {
     attempt(() => this.#area.removeItem(name));
   }
 
+  /** What is kept under names that begin with `from` is kept with `to` instead, where nothing is yet. */
+  rename(from, to) {
+    for (const name of this.names(from)) {
+      const renamed = to + name.slice(from.length);
+      if (this.read(renamed) !== null) continue;
+      this.write(renamed, this.read(name));
+      this.remove(name);
+    }
+  }
+
   names(prefix) {
     return (attempt(() => Object.keys(this.#area)) ?? []).filter((name) => name.startsWith(prefix));
   }
