@@ -184,12 +184,16 @@ class Line:
         """Keep what the server sends to each page, from the first frame on that is `since`."""
         self._hold_since = since
 
-    def let_go(self) -> None:
-        """Pass on what was held, in its order, and hold no more."""
+    def let_go(self, until: Callable[[Frame], bool] = lambda _: False) -> None:
+        """Pass on what was held, in its order, and hold no more.
+
+        Or go on holding what the server sends, from the first frame on that is `until`.
+        """
         self._free()
+        self._hold_since = until
         held, self._held = self._held, []
-        for pass_on in held:
-            pass_on()
+        for take in held:
+            take()
 
     def say(self, frame: Frame) -> None:
         """Send `frame` to the pages, as the server would."""
@@ -227,21 +231,22 @@ class Line:
         def up(data: str | bytes) -> None:
             for frame in self.change(json.loads(data)):
                 self.sent.append(frame)
-                self._pass(self._holds_up, partial(server.send, json.dumps(frame)))
+                pass_on = partial(server.send, json.dumps(frame))
+                if self._holds_up:
+                    self._held.append(pass_on)
+                else:
+                    pass_on()
 
         def down(data: str | bytes) -> None:
             if self._hold_since(json.loads(data)):
                 self._holding.add(socket)
-            self._pass(socket in self._holding, lambda: socket.send(data))
+            if socket in self._holding:
+                self._held.append(partial(down, data))
+            else:
+                socket.send(data)
 
         socket.on_message(up)
         server.on_message(down)
-
-    def _pass(self, holds: bool, pass_on: Callable[[], None]) -> None:
-        if holds:
-            self._held.append(pass_on)
-        else:
-            pass_on()
 
 
 class Person:

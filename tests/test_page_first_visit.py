@@ -115,8 +115,7 @@ async def test_one_sees_that_a_reply_waits_types_and_is_complete(
     await expect(alice.role("typing")).to_be_visible()
     await expect(mark).to_be_hidden()
 
-    line.let_go()
-    line.hold_down(since=lambda frame: frame.get("at") == 9)
+    line.let_go(until=lambda frame: frame.get("at") == 9)
     await expect(alice.text(alice.reply)).to_have_text(HELLO[:9])
     await expect(alice.reply).to_have_attribute("data-status", "streaming")
     assert await cursor(alice.reply) == "blink"
