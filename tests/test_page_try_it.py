@@ -56,7 +56,7 @@ async def test_changed_text_is_what_the_next_reply_says(
     await alice.write("page-opening, please")
     assert await alice.ended(2) == "We are open until five."
     await admin.reload()
-    await admin.get_by_role("link", name="page-opening").click()
+    await admin.get_by_role("link", name="page-opening", exact=True).click()
     await save(admin, "We are open until {name} goes home.")
     await expect(admin.locator(".messagelist")).to_contain_text("was changed successfully")
     await alice.write("page-opening, again")
@@ -68,7 +68,7 @@ async def test_misspelt_variable_is_refused_when_it_is_saved(
 ) -> None:
     scripted("page-typo", "It is {time}.", "--speed", "200")
     await admin.reload()
-    await admin.get_by_role("link", name="page-typo").click()
+    await admin.get_by_role("link", name="page-typo", exact=True).click()
     await save(admin, "It is {tiem}.")
     await expect(admin.locator(".errorlist").last).to_contain_text("There is no variable {tiem}")
     await expect(admin.get_by_label("Text", exact=False).first).to_have_value("It is {tiem}.")
@@ -93,7 +93,9 @@ async def test_reply_is_tried_typed_and_explained(
     assert len(lengths) > len(text) / 3, "in many small steps"
     chosen = admin.get_by_role("row", name="page-price")
     await expect(chosen).to_contain_text("answers: has “page-price”")
-    other = admin.get_by_role("row").filter(has=admin.get_by_role("link", name="answer"))
+    other = admin.get_by_role("row").filter(
+        has=admin.get_by_role("link", name="answer", exact=True)
+    )
     await expect(other).to_contain_text("one above comes first")
 
 
@@ -110,7 +112,9 @@ async def test_message_that_nothing_answers_is_explained_too(admin: Page) -> Non
     await admin.get_by_label("Occasion").select_option(label="they have been there for a while")
     await admin.get_by_role("button", name="Try it").click()
     await expect(admin.locator(".try-bubble")).to_contain_text("no reply matches")
-    row = admin.get_by_role("row").filter(has=admin.get_by_role("link", name="greeting"))
+    row = admin.get_by_role("row").filter(
+        has=admin.get_by_role("link", name="greeting", exact=True)
+    )
     await expect(row).to_contain_text("is for another occasion")
 
 
