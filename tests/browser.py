@@ -23,7 +23,6 @@ from playwright.async_api import (
     Dialog,
     Locator,
     Page,
-    Request,
     Response,
     WebSocketRoute,
     async_playwright,
@@ -39,7 +38,6 @@ ARGUMENTS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-LEFT = "net::ERR_ABORTED"  # somebody went on to another page before all of this one was there
 CANNOT_CONNECT = r"WebSocket connection to '.*' failed"
 
 in_browser = pytest.mark.asyncio(loop_scope="session")  # as one browser serves all tests
@@ -262,7 +260,7 @@ class Person:
         self._dismissals: set[asyncio.Task[None]] = set()
         context.on("console", self._note_console)
         context.on("weberror", lambda error: self.troubles.append(f"exception: {error.error}"))
-        context.on("requestfailed", self._note_lost)
+        context.on("requestfailed", lambda request: self.troubles.append(f"lost: {request.url}"))
         context.on("response", self._note_response)
         context.on("dialog", self._note_dialog)
 
@@ -295,10 +293,6 @@ class Person:
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning", "assert"):
             self.troubles.append(f"{message.type}: {message.text}")
-
-    def _note_lost(self, request: Request) -> None:
-        if request.failure != LEFT:
-            self.troubles.append(f"lost: {request.url} ({request.failure})")
 
     def _note_response(self, response: Response) -> None:
         if response.status >= 400:

@@ -380,6 +380,7 @@ async def test_export_and_import(
     arrive: Arrive, server: Server, cookie: str, talk: Talk, tmp_path: Path
 ) -> None:
     person = await arrive(server, cookie)
+    person.foresees("lost: .*/export.json")  # so a download looks to the page
     alice = await person.open(*talk("Take me along"))
     await alice.online()
     await entry(alice, "Take me along").hover()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser import Arrive, in_browser
 from tests.server import Server
@@ -38,14 +38,20 @@ async def admin(arrive: Arrive, server: Server, staff: str) -> Page:
     page = (await dora.open("/admin/chat/scriptedreply/")).page
     await page.get_by_label("Username").fill(staff)
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Log in").click()
+    await follow(page.get_by_role("button", name="Log in"))
     await expect(page.get_by_role("heading", name="Select scripted reply")).to_be_visible()
     return page
 
 
+async def follow(what: Locator) -> None:
+    """Click what leads to another page, and wait until all of that page is there."""
+    async with what.page.expect_event("load"):
+        await what.click()
+
+
 async def save(page: Page, text: str) -> None:
     await page.get_by_label("Text", exact=False).first.fill(text)
-    await page.get_by_role("button", name="Save", exact=True).click()
+    await follow(page.get_by_role("button", name="Save", exact=True))
 
 
 async def test_changed_text_is_what_the_next_reply_says(
@@ -56,7 +62,7 @@ async def test_changed_text_is_what_the_next_reply_says(
     await alice.write("page-opening, please")
     assert await alice.ended(2) == "We are open until five."
     await admin.reload()
-    await admin.get_by_role("link", name="page-opening", exact=True).click()
+    await follow(admin.get_by_role("link", name="page-opening", exact=True))
     await save(admin, "We are open until {name} goes home.")
     await expect(admin.locator(".messagelist")).to_contain_text("was changed successfully")
     await alice.write("page-opening, again")
@@ -68,7 +74,7 @@ async def test_misspelt_variable_is_refused_when_it_is_saved(
 ) -> None:
     scripted("page-typo", "It is {time}.", "--speed", "200")
     await admin.reload()
-    await admin.get_by_role("link", name="page-typo", exact=True).click()
+    await follow(admin.get_by_role("link", name="page-typo", exact=True))
     await save(admin, "It is {tiem}.")
     await expect(admin.locator(".errorlist").last).to_contain_text("There is no variable {tiem}")
     await expect(admin.get_by_label("Text", exact=False).first).to_have_value("It is {tiem}.")
@@ -82,10 +88,10 @@ async def test_reply_is_tried_typed_and_explained(
 ) -> None:
     scripted("page-price", "{name}, “{message}” costs nothing at all.", "--speed", "60")
     await admin.context.add_init_script(RECORD_TRIED)
-    await admin.get_by_role("link", name="Try it").click()
+    await follow(admin.get_by_role("link", name="Try it"))
     await admin.get_by_label("Message").fill("What is the page-price?")
     await admin.get_by_label("Name").fill("Bob")
-    await admin.get_by_role("button", name="Try it").click()
+    await follow(admin.get_by_role("button", name="Try it"))
     text = "Bob, “What is the page-price?” costs nothing at all."
     await expect(admin.locator("[data-role=try]")).to_have_text(text)
     lengths = await admin.evaluate("lengths")
@@ -101,16 +107,16 @@ async def test_reply_is_tried_typed_and_explained(
 
 async def test_longest_message_is_tried(admin: Page, scripted: Callable[..., str]) -> None:
     scripted("page-long", "That is long.", "--speed", "0")
-    await admin.get_by_role("link", name="Try it").click()
+    await follow(admin.get_by_role("link", name="Try it"))
     await admin.get_by_label("Message").fill("page-long ".ljust(32_000, "я"))
-    await admin.get_by_role("button", name="Try it").click()
+    await follow(admin.get_by_role("button", name="Try it"))
     await expect(admin.locator("[data-role=try]")).to_have_text("That is long.")
 
 
 async def test_message_that_nothing_answers_is_explained_too(admin: Page) -> None:
-    await admin.get_by_role("link", name="Try it").click()
+    await follow(admin.get_by_role("link", name="Try it"))
     await admin.get_by_label("Occasion").select_option(label="they have been there for a while")
-    await admin.get_by_role("button", name="Try it").click()
+    await follow(admin.get_by_role("button", name="Try it"))
     await expect(admin.locator(".try-bubble")).to_contain_text("no reply matches")
     row = admin.get_by_role("row").filter(
         has=admin.get_by_role("link", name="greeting", exact=True)
@@ -129,7 +135,7 @@ async def test_long_word_pushes_nothing_out_of_sight(
     for path in ("conversation", "message"):
         await admin.goto(f"{server.url}/admin/chat/{path}/?q={'W' * 20}")
         assert await admin.locator(".results").evaluate(overhang) == 0
-        await admin.get_by_role("link", name="WWW").first.click()
+        await follow(admin.get_by_role("link", name="WWW").first)
         await expect(admin.get_by_role("heading", name=f"View {path}")).to_be_visible()
         await admin.set_viewport_size({"width": 390, "height": 844})
         assert await admin.locator("html").evaluate(overhang) == 0

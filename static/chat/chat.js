@@ -40,7 +40,7 @@ class Chat {
   constructor(root) {
     this.#root = root;
     const { socketPath, conversation, opening } = root.dataset;
-    const place = conversation || opening || socketPath;
+    const place = conversation || opening;
     const store = new Store();
     if (conversation && opening) takeOver(store, opening, conversation);
     this.#outbox = new Outbox(store, place);
