@@ -157,7 +157,13 @@ export class Bubble {
     this.#onShown(this.#message, at);
   }
 
+  /** All of it is typed; it is complete when it is set too. */
   #rest() {
+    const message = this.#message;
+    this.#sheet.end().then(() => message === this.#message && !message.live && this.#finish());
+  }
+
+  #finish() {
     const wasLive = isLive(this.element.dataset.status);
     this.#mark(this.#message.status);
     if (wasLive) this.#onFinished(this.#message);

@@ -27,12 +27,13 @@ export function guessBlocks(text) {
  * marks of emphasis that are open at its end, the last first.
  */
 export function guessInline(text, unclosed) {
+  if (!/[[*_~`<\\]/.test(text)) return text; // as most is, and this is asked for each character
   if (TASK.test(text)) return "";
   let [words, space] = split(text.replace(MARKS, "").replace(ADDRESS, "$1"));
   const ticks = openTicks(words);
   if (ticks) words += ticks;
   else words = words.replace(LINK, (_, label) => `[${guessInline(label, unclosed)}](${PENDING})`);
-  return words + unclosed(words) + space;
+  return words + (/[*_~]/.test(words) ? unclosed(words) : "") + space;
 }
 
 function isRow(line, text, start) {
