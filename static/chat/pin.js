@@ -1,5 +1,6 @@
 const CLOSE = 2;
 const NEAR_TOP = 400;
+const UP = new Set(["ArrowUp", "Home", "PageUp"]);
 
 /**
  * Keeps the newest in view, until the reader scrolls up; then it leaves them in peace and shows the
@@ -29,6 +30,7 @@ export class Pin {
     const options = { signal: this.#listening.signal, passive: true };
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
     this.#scroller.addEventListener("wheel", ({ deltaY }) => this.#moved(deltaY), options);
+    this.#scroller.addEventListener("keydown", (event) => this.#pressed(event), options);
     this.#scroller.addEventListener("touchstart", (event) => this.#touched(event), options);
     this.#scroller.addEventListener("touchmove", (event) => this.#moved(this.#touched(event)), options);
     this.#jump.addEventListener("click", () => this.toNewest(), options);
@@ -79,6 +81,12 @@ export class Pin {
     else if (scrollTop > this.#last && this.#below <= CLOSE) this.#hold(true);
     this.#last = scrollTop;
     this.#lookUp();
+  }
+
+  /** A key's scrolling takes several frames, in which text that grows must not pull back. */
+  #pressed({ key, shiftKey, target }) {
+    const isUp = UP.has(key) || (key === " " && shiftKey);
+    if (isUp && target === this.#scroller) this.#moved(-1);
   }
 
   #moved(deltaY) {

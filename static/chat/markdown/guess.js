@@ -4,6 +4,10 @@
 /** What an address is that is not there yet. */
 export const PENDING = "pending:";
 
+/** So far back one has to look to see what is half written; hostile text is not looked through for each character. */
+const REACH = 2000;
+const SHORT = 100;
+
 /** An underline, a rule, a bullet, or a fence: what it is, only more of it can tell. */
 const UNDECIDED = /^[\s>]*(?:[-=]+|[*_]{2,}|(?:[-*_] +){2,}[-*_]?|`+|~+)\s*$/;
 /** A definition, which is not seen, if there is nothing above it that it could belong to. */
@@ -18,7 +22,7 @@ const LINK = /!?\[([^[\]\n]{1,200})(?:\](?:\((?:[^()\n]|\([^()\n]*\)?)*|\[[^[\]\
 export function guessBlocks(text) {
   const start = text.lastIndexOf("\n") + 1;
   const line = text.slice(start);
-  if (UNDECIDED.test(line) || isDefinition(text, line)) return text.slice(0, start);
+  if (isUndecided(line) || isDefinition(text, line)) return text.slice(0, start);
   return isRow(line, text, start) ? asTable(text, start, line) : text;
 }
 
@@ -29,11 +33,15 @@ export function guessBlocks(text) {
 export function guessInline(text, unclosed) {
   if (!/[[*_~`<\\]/.test(text)) return text; // as most is, and this is asked for each character
   if (TASK.test(text)) return "";
-  let [words, space] = split(text.replace(MARKS, "").replace(ADDRESS, "$1"));
+  let [words, space] = split(atEnd(text, (end) => end.replace(MARKS, "").replace(ADDRESS, "$1")));
   const ticks = openTicks(words);
-  if (ticks) words += ticks;
-  else words = words.replace(LINK, (_, label) => `[${guessInline(label, unclosed)}](${PENDING})`);
+  const close = (_, label) => `[${guessInline(label, unclosed)}](${PENDING})`;
+  words = ticks ? words + ticks : atEnd(words, (end) => end.replace(LINK, close));
   return words + (/[*_~]/.test(words) ? unclosed(words) : "") + space;
+}
+
+function isUndecided(line) {
+  return line.length < SHORT && UNDECIDED.test(line);
 }
 
 function isRow(line, text, start) {
@@ -41,7 +49,7 @@ function isRow(line, text, start) {
 }
 
 function isDefinition(text, line) {
-  return /^ {0,3}\[/.test(line) && DEFINITION.test(text.slice(-2000));
+  return /^ {0,3}\[/.test(line) && DEFINITION.test(text.slice(-REACH));
 }
 
 /** The head of a table is one before the line below says so. */
@@ -71,16 +79,19 @@ function rule(head) {
   return `|${"---|".repeat(cells.length)}`;
 }
 
-/** The marks of a code span that has begun and not ended. */
+/** The marks of a code span that has begun and not ended. Within one, a backslash escapes nothing. */
 function openTicks(text) {
-  const runs = Array.from(text.matchAll(/\\`|`+/g), ([run]) => run).filter((run) => run !== "\\`");
-  while (runs.length > 0) {
-    const [opener] = runs;
-    const closer = runs.indexOf(opener, 1);
-    if (closer < 0) return opener;
-    runs.splice(0, closer + 1);
+  let opener = "";
+  for (const [, escape, run] of text.matchAll(/(\\?)(`+)/g)) {
+    if (!opener) opener = escape ? run.slice(1) : run;
+    else if (run === opener) opener = "";
   }
-  return "";
+  return opener;
+}
+
+/** The text with its last part changed. */
+function atEnd(text, change) {
+  return text.slice(0, -REACH) + change(text.slice(-REACH));
 }
 
 function split(text) {

@@ -91,8 +91,8 @@ function complete(token, md, env, Token) {
     return env.unclosed;
   };
   md.inline.parse(guessInline(token.content, open), md, env, token.children);
-  const [space] = / *$/.exec(env.end);
-  if (space) token.children.push(Object.assign(new Token("text", "", 0), { content: space }));
+  const space = env.end.slice(env.end.trimEnd().length);
+  if (/^ +$/.test(space)) token.children.push(Object.assign(new Token("text", "", 0), { content: space }));
 }
 
 /** Notes what opens and does not close; an asterisk within a word is more likely to be one. */

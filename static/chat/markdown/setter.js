@@ -30,6 +30,7 @@ export class Setter {
   #fence = null;
   #tip = null;
   #next = 0;
+  #isClosed = false;
 
   constructor(parent, { gfm = true, breaks = false, images = false, allows = isAllowed, words = parent.dataset } = {}) {
     this.#parent = parent;
@@ -48,7 +49,9 @@ export class Setter {
     const began = performance.now();
     if (open && !rush && began < this.#next) return false;
     const added = source.slice(this.#source.length);
+    if (this.#isClosed && added) this.#clearTail();
     this.#source = source;
+    this.#isClosed = !open;
     if (open && this.#fence?.lengthen(added)) return true;
     this.#setTail(source.slice(this.#start), open);
     if (!open) this.#settle();
@@ -64,6 +67,7 @@ export class Setter {
     const defines = Object.keys(this.#known).length > 0;
     const wrong = this.#blocks.findIndex(({ end }) => end > same);
     if (wrong >= 0 || (defines && this.#start > same)) this.#drop(defines ? 0 : wrong);
+    if (this.#isClosed) this.#clearTail();
     this.#source = source.slice(0, this.#start);
     this.#fence = null;
     return this.#start;
@@ -72,10 +76,15 @@ export class Setter {
   #drop(index) {
     const dropped = this.#blocks.splice(index);
     for (const { dom } of dropped.flatMap(({ tree }) => tree)) dom.remove();
-    for (const { dom } of this.#tail) dom.remove();
-    this.#tail = [];
+    this.#clearTail();
     this.#start = index > 0 ? dropped[0].start : 0;
     if (index === 0) this.#known = this.#references = {};
+  }
+
+  /** What was complete has got its colours, and is not what its tree says any more. */
+  #clearTail() {
+    for (const { dom } of this.#tail) dom.remove();
+    this.#tail = [];
   }
 
   #setTail(text, open) {

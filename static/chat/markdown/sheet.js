@@ -34,6 +34,7 @@ export class Sheet {
   #isDone = true;
   #drawnIn = null;
   #waiting = null;
+  #loading = null;
   #rests = [];
 
   static load() {
@@ -104,8 +105,7 @@ export class Sheet {
     this.#cancel();
     this.#drawnIn = document.timeline.currentTime;
     if (!this.#setter && isPlain(this.#source)) this.#isDone = this.#write();
-    else if (Setter) this.#isDone = this.#typeset(limit);
-    else this.#isDone = this.#load();
+    else this.#isDone = Setter ? this.#typeset(limit) : this.#load();
     if (this.#isDone) this.#rest();
   }
 
@@ -122,13 +122,13 @@ export class Sheet {
   #load() {
     this.#write();
     this.#element.firstChild.className = "raw"; // its line breaks are seen
-    Sheet.load().then(() => this.#render(), () => this.#failed());
+    this.#loading ??= Sheet.load().then(() => this.#render(), () => this.#failed());
     return false;
   }
 
-  /** Without the parser the text can be read all the same. */
+  /** Without the parser the text can be read all the same; with the next one it is tried again. */
   #failed() {
-    typesetting = null;
+    typesetting = this.#loading = null;
     this.#rest();
   }
 
