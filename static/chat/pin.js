@@ -86,7 +86,7 @@ export class Pin {
   /** A key's scrolling takes several frames, in which text that grows must not pull back. */
   #pressed({ key, shiftKey, target }) {
     const isUp = UP.has(key) || (key === " " && shiftKey);
-    if (isUp && target === this.#scroller) this.#moved(-1);
+    if (isUp && !target.matches("input, select, textarea")) this.#moved(-1);
   }
 
   #moved(deltaY) {
