@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from playwright.async_api import FloatRect, expect
@@ -30,6 +31,7 @@ CORPUS = [
     '{"type": "reply.end", "reply": 1, "status": "complete"}',
     "'; DROP TABLE chat_message; --",
 ]
+ONLY_WORDS = "all => all.every(one => !one.querySelector(':not(p)'))"
 TELLTALE = "window.ran = () => { window.hasRun = true; };"
 RIGHT_TO_LEFT = "مرحبا بك في الدردشة"
 # Returns the horizontal middles of the first and the last letter of a text.
@@ -81,16 +83,16 @@ async def test_injected_scripts_are_shown_and_do_not_run(
     for replies, payload in enumerate(CORPUS, start=2):
         text = f"{echo} {payload}"
         await alice.write(text)
-        assert await alice.ended(replies) == text
-        expected += [text, text]
+        assert await alice.ended(replies) == unescape(text), "an entity is the letter it means"
+        expected += [unescape(text), unescape(text)]
     assert (await alice.texts())[1:] == expected
     bubbles = alice.page.locator("[data-role=text]")
-    assert await bubbles.evaluate_all("all => all.every(one => one.children.length === 0)")
+    assert await bubbles.evaluate_all(ONLY_WORDS)
     assert not await alice.page.evaluate("window.hasRun ?? false")
     await alice.page.reload()
     await expect(alice.messages).to_have_count(1 + len(expected))
     assert (await alice.texts())[1:] == expected, "after a reload neither"
-    assert await bubbles.evaluate_all("all => all.every(one => one.children.length === 0)")
+    assert await bubbles.evaluate_all(ONLY_WORDS)
 
 
 async def test_draft_and_unsent_message_are_text_too(arrive: Arrive, server: Server) -> None:
@@ -104,9 +106,11 @@ async def test_draft_and_unsent_message_are_text_too(arrive: Arrive, server: Ser
     await alice.offline()
     await alice.write(payload)
     await alice.role("input").fill(payload)
+    await expect(alice.page.locator(".raw")).to_have_count(0)
     await alice.page.reload()
     await expect(alice.role("input")).to_have_value(payload)
     assert await alice.texts() == [payload]
+    await expect(alice.page.locator(".raw")).to_have_count(0)
     assert not await alice.page.evaluate("window.hasRun ?? false")
 
 
@@ -206,7 +210,7 @@ async def test_ordinary_accents_and_the_cursor_are_not_cut(
     await alice.greeted()
     line.hold_down(since=lambda frame: frame.get("at", 0) > 60)
     await alice.write("page-accents")
-    await alice.typed(2, length=50)
+    await alice.typed(2, length=61)
     seen = await alice.reply.screenshot()
     await alice.text(alice.reply).evaluate(UNCLIP)
     pictures = [base64.b64encode(one).decode() for one in (seen, await alice.reply.screenshot())]

@@ -5,7 +5,7 @@ const BUDGET = 12;
 /** A page that is not painted gets no frames; text must not wait for that. */
 const STALLED = 200;
 const LONG = 1000;
-const PLAIN = /^(?! |\d+[.)])(?:(?!www\.)[\p{L}\p{M}\p{N}\p{Extended_Pictographic}\u200d\ufe0f ,.!?;'"()%…–—“”‘’])*$/iu;
+const PLAIN = /^(?![ #>+=|-]|\d+[.)])(?:(?!www\.|mailto:|:\/\/)[^\n\r\t\0\\`*_[\]<&~@])*$/i;
 
 let typesetting = null;
 let Setter = null;
