@@ -52,7 +52,7 @@ class Forked:
             socket.send_fds(forker(), [order], files)
         self._words = self._line.makefile()
         self._code: int | None = None
-        self.pid = int(self._words.readline())
+        self.pid = self._number()
 
     def poll(self) -> int | None:
         """Return how it ended; None while it lives."""
@@ -65,9 +65,14 @@ class Forked:
             if not select.select([self._line], [], [], timeout)[0]:
                 raise TimeoutError(f"process {self.pid} lives on")
             with self._line, self._words:
-                self._code = int(self._words.readline())
+                self._code = self._number()
         return self._code
 
     def send_signal(self, number: signal.Signals) -> None:
         if self.poll() is None:
             os.kill(self.pid, number)
+
+    def _number(self) -> int:
+        words = self._words.readline()
+        assert words, "what forks the processes has ended; its last words are on standard error"
+        return int(words)
