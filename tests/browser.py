@@ -34,9 +34,21 @@ from tests.server import Server
 
 PATIENCE = 20_000  # milliseconds until a test gives up waiting; never an assertion on speed
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Chromium heeds only the last list of features to leave out: Playwright's own, which comes first,
+PLAYWRIGHTS_OWN = (
+    *("AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync"),
+    *("DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades"),
+    *("LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints"),
+    *("PaintHolding", "PreconnectToSearch", "TcpPortRandomizationWin"),
+    "ThirdPartyStoragePartitioning",
+)
+# is therefore said again, with what costs each new profile more than the chat's page does, and is
+# none of a page's: the lists below the address bar, each a page itself, and a process in reserve.
+UNSEEN = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess")
 ARGUMENTS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    f"--disable-features={','.join(PLAYWRIGHTS_OWN + UNSEEN)}",
 )
 CANNOT_CONNECT = r"WebSocket connection to '.*' failed"
 

@@ -1,16 +1,18 @@
 """The real server, as a process of its own."""
 
 import contextlib
+import functools
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+
+from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parent.parent
 START_PATIENCE = 30.0  # seconds
@@ -37,7 +39,7 @@ class Server:
             "DEBUG": "0",
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     @property
     def url(self) -> str:
@@ -50,24 +52,25 @@ class Server:
 
     def manage(self, *arguments: str, **environment: str) -> str:
         """Run a management command; return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        with TemporaryFile() as output, TemporaryFile() as errors:
+            command = Forked(
+                *("manage.py", *arguments),
+                environment={**self.environment, **environment},
+                stdout=output,
+                stderr=errors,
+            )
+            code = command.wait()
+            errors.seek(0)
+            assert code == 0, errors.read().decode()
+            output.seek(0)
+            return output.read().decode().strip()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
+        address = ("-b", "127.0.0.1", "-p", str(self.port))
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "chatproject.asgi:application"],
-                cwd=ROOT,
-                env=self.environment,
+            self._process = Forked(
+                *("-m", "daphne", *address, "chatproject.asgi:application"),
+                environment=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -109,11 +112,20 @@ class Server:
         raise AssertionError(f"the server did not start: {self.log.read_text()}")
 
 
+@functools.cache
+def migrated() -> bytes:
+    """Return a new database, as `migrate` makes it; every server begins with one."""
+    with TemporaryDirectory() as folder:
+        server = Server(Path(folder))
+        server.manage("migrate", "--verbosity", "0")
+        return server.database.read_bytes()
+
+
 @contextlib.contextmanager
 def running(folder: Path, **environment: str) -> Iterator[Server]:
     """A migrated, started server that is gone afterwards."""
     server = Server(folder, **environment)
-    server.manage("migrate", "--verbosity", "0")
+    server.database.write_bytes(migrated())
     server.start()
     try:
         yield server

@@ -315,12 +315,12 @@ async def test_guest_cannot_ask_whom_they_may_not(
 
 
 async def test_staff_are_offered_more(server: Server, once: TitledProvider) -> None:
-    key = server.account("bob")
-    async with Client(server.url, authorization=f"Bearer {key}") as bob:
-        slugs = [one["slug"] for one in bob.ready["assistants"]]
+    key = server.account("erin")
+    async with Client(server.url, authorization=f"Bearer {key}") as erin:
+        slugs = [one["slug"] for one in erin.ready["assistants"]]
         assert {"members", "team", "openai"} <= {*slugs}
         assert "gone" not in slugs
-        assert (await bob.end(await bob.post("Hi!", assistant="team")))["status"] == "complete"
+        assert (await erin.end(await erin.post("Hi!", assistant="team")))["status"] == "complete"
 
 
 # --- what a model is given ---------------------------------------------------------------------

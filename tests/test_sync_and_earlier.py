@@ -269,6 +269,7 @@ async def test_live_reply_among_earlier_messages_goes_on(visit: Visit, server: S
     more += " for _ in range(60))"
     async with visit() as alice:
         reply = await alice.post("numbers")
+        await seen(alice, reply, 1)
         await asyncio.to_thread(server.manage, "shell", "-c", more.format(reply))
         path, cookie = f"/ws/chat/{alice.conversation}/", alice.headers["cookie"]
         async with visit(path, cookie=cookie) as late:
