@@ -9,7 +9,6 @@ import { Pin } from "./pin.js";
 import { Progress } from "./progress.js";
 import { Reader } from "./reader.js";
 import { Screen } from "./screen.js";
-import { Settings } from "./settings.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { Signal } from "./signal.js";
@@ -27,7 +26,7 @@ const NOT_FOUND = 4404;
 class Chat {
   #root;
   #reader;
-  #settings;
+  #dialogs = null;
   #shortcuts;
   #screen = new Screen(document.documentElement);
   #away;
@@ -54,7 +53,6 @@ class Chat {
     const store = new Store();
     if (conversation && opening) takeOver(store, opening, conversation);
     this.#reader = new Reader(store);
-    this.#settings = this.#makeSettings();
     this.#shortcuts = this.#makeShortcuts();
     this.#away = this.#makeAway();
     this.#outbox = new Outbox(store, place);
@@ -72,6 +70,7 @@ class Chat {
   start() {
     for (const piece of this.#pieces) piece.start();
     part(this.#root, "messages").addEventListener("click", this.#clicked);
+    part(document, "settings").addEventListener("click", this.#openSettings);
     this.#ticker = setInterval(() => this.#tick(), TICK);
     for (const letter of this.#outbox.letters) this.#pend(letter);
   }
@@ -79,29 +78,22 @@ class Chat {
   stop() {
     clearInterval(this.#ticker);
     part(this.#root, "messages").removeEventListener("click", this.#clicked);
+    part(document, "settings").removeEventListener("click", this.#openSettings);
     for (const piece of [...this.#pieces.reverse(), this.#notices]) piece.stop();
+    this.#dialogs?.then((dialogs) => dialogs.stop());
   }
 
-  /** In their order: those that are over the page hear of a key before what is on it. */
   get #pieces() {
-    return [
-      ...[this.#reader, this.#settings, this.#shortcuts, this.#screen, this.#away, this.#view, this.#pin],
-      ...[this.#composer, this.#picker, this.#control, this.#connection, this.#sidebar],
-    ];
-  }
-
-  #makeSettings() {
-    const { preferences: dialog, settings: opener, notify } = parts(document, ["preferences", "settings", "notify"]);
-    const [form, refused] = ["preferences-form", "notify-refused"].map((role) => part(dialog, role));
-    return new Settings({ dialog, form, opener, notify, refused }, this.#reader, { onNotify: () => Away.ask() });
+    const readers = [this.#reader, this.#shortcuts, this.#screen, this.#away];
+    return [...readers, this.#view, this.#pin, this.#composer, this.#picker, this.#control, this.#connection, this.#sidebar];
   }
 
   #makeShortcuts() {
-    const { shortcuts: dialog, "shortcuts-open": opener } = parts(document, ["shortcuts", "shortcuts-open"]);
-    return new Shortcuts({ dialog, opener }, {
+    return new Shortcuts({
       write: () => this.#composer.focus(),
       search: () => this.#sidebar.search(),
       begin: () => this.#sidebar.begin(),
+      help: () => this.#open("shortcuts"),
       step: (by) => this.#view.step(by),
     });
   }
@@ -344,6 +336,27 @@ class Chat {
     this.#outbox.refuse(key, reason);
     this.#view.mark(key, "unsent", this.#say("unsent", { reason }));
     this.#deliver();
+  }
+
+  #openSettings = () => this.#open("settings");
+
+  async #open(dialog) {
+    this.#dialogs ??= this.#fetchDialogs();
+    try {
+      (await this.#dialogs).open(dialog);
+    } catch {
+      this.#dialogs = null;
+      this.#notices.show(part(this.#root, "messages").dataset.offline);
+    }
+  }
+
+  async #fetchDialogs() {
+    const { Dialogs } = await import("./dialogs.js");
+    const { preferences: settings, shortcuts, "shortcuts-open": opener } =
+      parts(document, ["preferences", "shortcuts", "shortcuts-open"]);
+    const dialogs = new Dialogs({ settings, shortcuts, opener }, this.#reader, { onNotify: () => Away.ask() });
+    await dialogs.start();
+    return dialogs;
   }
 
   #clicked = ({ target }) => {

@@ -11,8 +11,8 @@ export class Dialog {
     this.#listening = new AbortController();
     const options = { signal: this.#listening.signal };
     this.#dialog.addEventListener("click", ({ target }) => this.#clicked(target), options);
-    // Before anybody else on the page who listens for Escape: here it means no reply and no edit.
-    document.addEventListener("keydown", (event) => this.#pressed(event), { ...options, capture: true });
+    // Before anybody else on the page hears of Escape: here it means no reply, no edit and no drawer.
+    addEventListener("keydown", (event) => this.#pressed(event), { ...options, capture: true });
   }
 
   stop() {
@@ -20,20 +20,19 @@ export class Dialog {
     this.#dialog.close();
   }
 
+  /** In place of any other. */
   open() {
-    if (!this.#dialog.open) this.#dialog.showModal();
-  }
-
-  close() {
-    this.#dialog.close();
+    if (this.#dialog.open) return;
+    document.querySelector("dialog[open]")?.close();
+    this.#dialog.showModal();
   }
 
   #clicked(target) {
     // What is around the content belongs to the dialog itself.
-    if (target === this.#dialog || target.closest("[data-role=dialog-close]")) this.close();
+    if (target === this.#dialog || target.closest("[data-role=dialog-close]")) this.#dialog.close();
   }
 
   #pressed(event) {
-    if (event.key === "Escape" && this.#dialog.open) event.stopImmediatePropagation();
+    if (event.key === "Escape" && this.#dialog.open) event.stopPropagation();
   }
 }

@@ -1,60 +1,51 @@
-import { Dialog } from "./dialog.js";
-
 /** Where the reader chooses how the page is for them. What they choose holds at once. */
 export class Settings {
-  #elements;
+  #form;
+  #refused;
   #reader;
-  #dialog;
   #onNotify;
   #listening = null;
 
   /**
-   * elements: {dialog, form, opener, notify, refused}: each control of the form is named by what it chooses.
-   * `onNotify()` resolves to whether this browser lets the page notify.
+   * Each control in `element` is named by what it chooses; dataset.style is what it wears. `onNotify()` resolves to
+   * whether this browser lets the page notify.
    */
-  constructor(elements, reader, { onNotify }) {
-    this.#elements = elements;
+  constructor(element, reader, { onNotify }) {
+    this.style = element.dataset.style;
+    this.#form = element.querySelector("form");
+    this.#refused = element.querySelector("[data-role=notify-refused]");
     this.#reader = reader;
     this.#onNotify = onNotify;
-    this.#dialog = new Dialog(elements.dialog);
   }
 
   start() {
     this.#listening = new AbortController();
     const options = { signal: this.#listening.signal };
-    const { form, opener } = this.#elements;
-    this.#dialog.start();
-    opener.addEventListener("click", () => this.#dialog.open(), options);
-    form.addEventListener("change", ({ target }) => this.#changed(target), options);
+    this.#form.addEventListener("change", ({ target }) => this.#changed(target), options);
     addEventListener("reader", () => this.#fill(), options);
     this.#fill();
   }
 
   stop() {
     this.#listening?.abort();
-    this.#dialog.stop();
-  }
-
-  close() {
-    this.#dialog.close();
   }
 
   #fill() {
-    for (const control of this.#elements.form.elements) {
+    for (const control of this.#form.elements) {
       if (control.name) control.checked = control.value === this.#reader.get(control.name);
     }
   }
 
-  #changed(control) {
-    if (control === this.#elements.notify && control.checked) return this.#ask(control);
-    const isOff = control.type === "checkbox" && !control.checked;
-    this.#reader.set(control.name, isOff ? "" : control.value);
+  #changed({ name, type, checked, value }) {
+    const isOff = type === "checkbox" && !checked;
+    if (name === "notify" && checked) this.#ask(value);
+    else this.#reader.set(name, isOff ? "" : value);
   }
 
   /** Only who has just asked for it is asked whether they mean it. */
-  async #ask(control) {
+  async #ask(value) {
     const isAllowed = await this.#onNotify();
-    this.#elements.refused.hidden = isAllowed;
-    this.#reader.set(control.name, isAllowed ? control.value : "");
+    this.#refused.hidden = isAllowed;
+    this.#reader.set("notify", isAllowed ? value : "");
   }
 }

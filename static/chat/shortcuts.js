@@ -1,32 +1,21 @@
-import { Dialog } from "./dialog.js";
-
-/** What the keyboard does wherever on the page one is, and the dialog that says so. */
+/** What the keyboard does wherever on the page one is. The dialog that says so is chat/shortcuts.html. */
 export class Shortcuts {
-  #elements;
-  #dialog;
   #does;
   #listening = null;
 
-  /** elements: {dialog, opener}; `does`: {write(), search(), begin(), step(by)}. */
-  constructor(elements, does) {
-    this.#elements = elements;
-    this.#dialog = new Dialog(elements.dialog);
+  /** `does`: {write(), search(), begin(), help(), step(by)}. */
+  constructor(does) {
     this.#does = does;
   }
 
   start() {
     this.#listening = new AbortController();
-    const options = { signal: this.#listening.signal };
-    const { dialog, opener } = this.#elements;
-    this.#dialog.start();
-    opener.addEventListener("click", () => this.#open(), options);
-    document.addEventListener("keydown", (event) => this.#pressed(event), options);
-    if (/Mac|iP/.test(navigator.platform)) for (const key of dialog.querySelectorAll("[data-mac]")) key.textContent = key.dataset.mac;
+    const { signal } = this.#listening;
+    document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
   }
 
   stop() {
     this.#listening?.abort();
-    this.#dialog.stop();
   }
 
   #pressed(event) {
@@ -38,26 +27,20 @@ export class Shortcuts {
   }
 
   #meant(event) {
-    const field = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const field = event.target.closest?.("input, textarea, select");
     switch (nameOf(event)) {
-      case "Ctrl+k": return () => this.#does.search();
-      case "Ctrl+Shift+o": return () => this.#does.begin();
+      case "Ctrl+k": return this.#does.search;
+      case "Ctrl+Shift+o": return this.#does.begin;
+      case "/": return !field && this.#does.write;
+      case "?": return !field && this.#does.help;
       // In a text the arrows go through the text.
-      case "Alt+ArrowUp": return field?.value ? null : () => this.#does.step(-1);
-      case "Alt+ArrowDown": return field?.value ? null : () => this.#does.step(1);
-      case "/": return field ? null : () => this.#does.write();
-      case "?": return field ? null : () => this.#open();
+      case "Alt+ArrowUp": return !field?.value && (() => this.#does.step(-1));
+      case "Alt+ArrowDown": return !field?.value && (() => this.#does.step(1));
     }
-  }
-
-  /** In place of the one that it was opened from. */
-  #open() {
-    document.querySelector("dialog[open]")?.close();
-    this.#dialog.open();
   }
 }
 
-/** Where a character comes from, with Shift or without, differs from keyboard to keyboard. */
+/** Whether a character takes Shift differs from keyboard to keyboard. */
 function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   const isCommand = ctrlKey || metaKey;
   const held = [isCommand && "Ctrl", altKey && "Alt", isCommand && shiftKey && "Shift"].filter(Boolean);
