@@ -182,6 +182,7 @@ async def test_older_messages_come_without_a_jump(
     line = await person.line()
     alice = await person.open()
     await expect(alice.messages).to_have_count(50)
+    await settled(alice)
     assert await below(alice) <= 2
 
     line.hold_down()
