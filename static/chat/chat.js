@@ -261,7 +261,7 @@ class Chat {
     const wishes = { ...(assistant && { assistant }), ...(pace && { pace }) };
     if (!this.#connection.send({ type: "message.send", text, key, ...wishes })) return;
     this.#outbox.sent(key, now());
-    this.#picker.sent();
+    if (assistant === this.#picker.chosen) this.#picker.sent();
     this.#view.mark(key, "sending");
   }
 

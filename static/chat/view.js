@@ -37,7 +37,7 @@ export class View {
   stop() {
     document.removeEventListener("visibilitychange", this.#hide);
     clearTimeout(this.#typing);
-    for (const bubble of [...this.#bubbles.values(), ...this.#pending.values()]) bubble.remove();
+    for (const bubble of [...this.#bubbles.values(), ...this.#pending.values()]) this.#clear(bubble);
     this.#bubbles.clear();
     this.#pending.clear();
   }
@@ -256,10 +256,14 @@ export class View {
 
   #takeOut(bubble) {
     const follower = nextTo(bubble.element);
-    this.#days.forget(bubble.element);
-    bubble.remove();
+    this.#clear(bubble);
     this.#group(follower);
     this.refresh();
+  }
+
+  #clear(bubble) {
+    this.#days.forget(bubble.element);
+    bubble.remove();
   }
 
   #group(element) {
