@@ -189,8 +189,8 @@ async def test_without_motion_text_comes_in_steps_and_nothing_blinks(
     line.hold_down(since=lambda frame: frame.get("at") == 100)
     await alice.write("page-calm")
     await alice.typed(2, length=60)
-    blinks = "text => getComputedStyle(text, '::after').animationIterationCount"
-    assert await alice.text(alice.reply).evaluate(blinks) == "1"
+    blinks = "tip => getComputedStyle(tip, '::after').animationIterationCount"
+    assert await alice.reply.locator("[data-tip]").evaluate(blinks) == "1"
     line.let_go()
     assert await alice.ended(2) == text
     shown = list(dict.fromkeys(shown for _, shown in await alice.recorded(text)))

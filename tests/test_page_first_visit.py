@@ -22,8 +22,10 @@ async def ground(bubble: Locator) -> str:
 
 async def cursor(bubble: Locator) -> str:
     """Return the name of the cursor's animation, or "none" where no cursor is."""
-    text = bubble.locator("[data-role=text]")
-    return str(await text.evaluate("text => getComputedStyle(text, '::after').animationName"))
+    tip = bubble.locator("[data-role=text] [data-tip]")
+    if not await tip.count():
+        return "none"
+    return str(await tip.evaluate("tip => getComputedStyle(tip, '::after').animationName"))
 
 
 def typed(states: list[tuple[str, str]], text: str) -> None:

@@ -34,7 +34,7 @@ TELLTALE = "window.ran = () => { window.hasRun = true; };"
 RIGHT_TO_LEFT = "مرحبا بك في الدردشة"
 # Returns the horizontal middles of the first and the last letter of a text.
 ENDS = """element => {
-  const node = element.firstChild;
+  const node = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode();
   const middle = (from, to) => {
     const range = document.createRange();
     range.setStart(node, from);

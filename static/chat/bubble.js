@@ -1,9 +1,13 @@
 import { Foot } from "./foot.js";
+import { Sheet } from "./markdown/sheet.js";
 import { Typewriter } from "./typewriter.js";
 
 /** One message on the page. Its status is what the reader sees: complete when all of it is drawn. */
 export class Bubble {
   #typewriter;
+  /** How the text is set; what it needs to know of the message is there before the text. */
+  #style = {};
+  #sheet;
   #foot;
   #part;
   #message = null;
@@ -20,8 +24,8 @@ export class Bubble {
     this.#foot = new Foot(this.element);
     this.#onShown = onShown;
     this.#onFinished = onFinished;
-    const text = this.#part("text").appendChild(document.createTextNode(""));
-    this.#typewriter = new Typewriter(text, { onShown: (at) => this.#show(at), onRest: () => this.#rest() });
+    this.#sheet = new Sheet(this.#part("text"), this.#style);
+    this.#typewriter = new Typewriter(this.#sheet, { onShown: (at) => this.#show(at), onRest: () => this.#rest() });
   }
 
   get editor() {
@@ -36,8 +40,7 @@ export class Bubble {
   /** Takes over who and when, and the text if it is to stand there at once. */
   present(message, name) {
     this.#describe(message, name);
-    this.#typewriter.rewrite(message.text);
-    this.#typewriter.flush();
+    this.#typewriter.place(message.text);
     this.#mark(message.status);
   }
 
@@ -128,6 +131,7 @@ export class Bubble {
 
   remove() {
     this.#typewriter.stop();
+    this.#sheet.stop();
     this.#foot.stop();
     this.#editor?.stop();
     this.element.remove();
@@ -138,6 +142,7 @@ export class Bubble {
     this.#message = message;
     this.#version = message.version;
     const { dataset } = this.element;
+    Object.assign(this.#style, { breaks: message.author.kind === "person", images: message.author.images });
     if (message.id) dataset.message = message.id;
     dataset.author = message.author.kind;
     dataset.mine = message.mine;
@@ -152,7 +157,13 @@ export class Bubble {
     this.#onShown(this.#message, at);
   }
 
+  /** All of it is typed; it is complete when it is set too. */
   #rest() {
+    const message = this.#message;
+    this.#sheet.end().then(() => message === this.#message && !message.live && this.#finish());
+  }
+
+  #finish() {
     const wasLive = isLive(this.element.dataset.status);
     this.#mark(this.#message.status);
     if (wasLive) this.#onFinished(this.#message);
@@ -174,6 +185,7 @@ export class Bubble {
     if (dataset.status === status) return;
     dataset.status = status;
     const live = isLive(status);
+    if (!live) this.#sheet.end();
     if (!live && this.#what) this.#untell();
     // Nobody wants to hear single characters; the finished reply is announced once, elsewhere.
     this.#attribute("aria-live", live && "off");

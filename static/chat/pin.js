@@ -1,5 +1,6 @@
 const CLOSE = 2;
 const NEAR_TOP = 400;
+const UP = new Set(["ArrowUp", "Home", "PageUp"]);
 /** Above what is to be read from its start. */
 const MARGIN = 12;
 
@@ -35,6 +36,7 @@ export class Pin {
     const options = { signal: this.#listening.signal, passive: true };
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
     this.#scroller.addEventListener("wheel", ({ deltaY }) => this.#moved(deltaY), options);
+    this.#scroller.addEventListener("keydown", (event) => this.#pressed(event), options);
     this.#scroller.addEventListener("touchstart", (event) => this.#touched(event), options);
     this.#scroller.addEventListener("touchmove", (event) => this.#moved(this.#touched(event)), options);
     this.#jump.addEventListener("click", () => this.toNewest(), options);
@@ -97,6 +99,12 @@ export class Pin {
     else if (scrollTop > this.#last && this.#below <= CLOSE) this.#hold(true);
     this.#last = scrollTop;
     this.#lookUp();
+  }
+
+  /** A key's scrolling takes several frames, in which text that grows must not pull back. */
+  #pressed({ key, shiftKey, target }) {
+    const isUp = UP.has(key) || (key === " " && shiftKey);
+    if (isUp && !target.matches("input, select, textarea")) this.#moved(-1);
   }
 
   #moved(deltaY) {

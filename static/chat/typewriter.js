@@ -108,6 +108,13 @@ export class Typewriter {
     this.feed(text.slice(this.#drawn.length));
   }
 
+  /** The text is this one, and stands there at once. */
+  place(text) {
+    this.#forgetWaiting();
+    this.#ended = this.#frozen = false;
+    if (text !== this.#drawn) this.#replace(text);
+  }
+
   /** Draws nothing more until the text is rewritten; returns the code points that are on the page. */
   freeze() {
     this.#frozen = true;

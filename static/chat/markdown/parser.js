@@ -1,0 +1,130 @@
+import MarkdownIt from "../../vendor/markdown-it/markdown-it.esm.min.mjs";
+import { guessBlocks, guessInline } from "./guess.js";
+
+export const DEFINITION = "reference_definition";
+
+const parsers = new Map();
+
+/** CommonMark, and with `gfm` GitHub's tables, strikethrough, task lists and autolinks. Raw HTML is text. */
+export function parserFor(gfm) {
+  if (!parsers.has(gfm)) parsers.set(gfm, gfm ? github() : parser("commonmark", { html: false }));
+  return parsers.get(gfm);
+}
+
+/**
+ * Returns the blocks of `text`, [{line, type, tokens}], with the line each begins in. `references` (what is
+ * known, by label) takes up what `text` defines; with `open` it shows what is half written as what it may
+ * become.
+ */
+export function parse(parser, text, { references, open }) {
+  const env = { references, open, outline: [], unclosed: "", end: text };
+  const tokens = parser.parse(open ? guessBlocks(text) : text, env);
+  const blocks = env.outline.map((block) => ({ ...block, tokens: [] }));
+  let last = -1;
+  for (const token of tokens) {
+    if (token.level === 0 && token.nesting >= 0) last = next(blocks, last);
+    blocks[last].tokens.push(token);
+  }
+  return blocks;
+}
+
+function next(blocks, last) {
+  do last++;
+  while (blocks[last].type === DEFINITION);
+  return last;
+}
+
+/** What a text says that has escapes in it. */
+export function unescape(text) {
+  return parserFor(true).utils.unescapeAll(text);
+}
+
+function parser(...options) {
+  const it = new MarkdownIt(...options);
+  it.core.ruler.before("strip_references", "outline", outline);
+  it.core.ruler.at("inline", inline);
+  it.inline.ruler2.after("balance_pairs", "unclosed", unclosed);
+  return it;
+}
+
+function github() {
+  const it = parser({ linkify: true });
+  it.core.ruler.after("inline", "tasks", tasks);
+  it.linkify.add("ftp:", null).add("//", null).add("www.", { validate: www, normalize: toHttp });
+  return it;
+}
+
+/** What begins where, definitions included. */
+function outline({ tokens, env }) {
+  const blocks = tokens.filter(({ level, nesting }) => level === 0 && nesting >= 0);
+  env.outline = blocks.map(({ map, type }) => ({ line: map[0], lines: map[1] - map[0], type }));
+}
+
+function inline({ tokens, md, env, Token }) {
+  const isOpen = env.open && env.outline.at(-1)?.type !== DEFINITION;
+  const last = isOpen ? lastInline(tokens, env.end) : null;
+  for (const token of tokens) {
+    if (token.type !== "inline") continue;
+    if (token === last) complete(token, md, env, Token);
+    else md.inline.parse(token.content, md, env, token.children);
+  }
+}
+
+/** The text in which `text` ends and goes on, if it does so in one. */
+function lastInline(tokens, text) {
+  const line = text.slice(text.lastIndexOf("\n") + 1);
+  const isNew = line.trim() === "";
+  for (let i = tokens.length - 1; i >= 0; i--) {
+    const { type, nesting, content } = tokens[i];
+    if (nesting < 0 || (type === "inline" && !content)) continue;
+    if (type !== "inline") return null;
+    // Only a paragraph goes on in the next line.
+    return !isNew || (tokens[i - 1].type === "paragraph_open" && !/\n[ \t>]*\n[ \t>]*$/.test(text)) ? tokens[i] : null;
+  }
+  return null;
+}
+
+function complete(token, md, env, Token) {
+  const open = (text) => {
+    env.unclosed = "";
+    md.inline.parse(text, md, env, []);
+    return env.unclosed;
+  };
+  md.inline.parse(guessInline(token.content, open), md, env, token.children);
+  const space = env.end.slice(env.end.trimEnd().length);
+  if (/^ +$/.test(space)) token.children.push(Object.assign(new Token("text", "", 0), { content: space }));
+}
+
+/** Notes what opens and does not close; an asterisk within a word is more likely to be one. */
+function unclosed({ delimiters, tokens, env }) {
+  if (!env.open) return;
+  const open = delimiters.filter(({ open, end }) => open && end < 0);
+  const likely = open.filter(({ marker, length, token }) => {
+    return marker !== 42 || length > 1 || !/[\p{L}\p{N}]$/u.test(tokens[token - 1]?.content ?? "");
+  });
+  env.unclosed = likely.reverse().map(({ marker }) => (marker === 126 ? "~~" : String.fromCharCode(marker))).join("");
+}
+
+/** A list item that begins with a box has one. */
+function tasks({ tokens, Token }) {
+  for (let i = 2; i < tokens.length; i++) {
+    if (tokens[i].type !== "inline" || tokens[i - 1].type !== "paragraph_open" || tokens[i - 2].type !== "list_item_open") continue;
+    const [first] = tokens[i].children;
+    const box = first?.type === "text" && /^\[([ xX])\][ \u00a0]/.exec(first.content);
+    if (!box) continue;
+    first.content = first.content.slice(box[0].length - 1);
+    const token = new Token("checkbox", "input", 0);
+    token.meta = { checked: box[1] !== " " };
+    tokens[i].children.unshift(token);
+    tokens[i - 2].attrJoin("class", "task");
+  }
+}
+
+function www(text, pos, it) {
+  const length = it.testSchemaAt(`//www.${text.slice(pos)}`, "http:", 0) - "//www.".length;
+  return Math.max(0, length);
+}
+
+function toHttp(match) {
+  match.url = `http://${match.url}`;
+}

@@ -1,0 +1,122 @@
+import { PENDING } from "./guess.js";
+import { unescape } from "./parser.js";
+
+// From markdown-it's tokens to a tree of what stands on the page: {text} or {tag, attrs, kids}. The line
+// breaks between the elements are those of its own HTML, so that text that is copied has them.
+
+/** Returns the nodes of one block. Options: `breaks`, `images`, `allows(address)`, `words`. */
+export function treeOf(tokens, options) {
+  const root = [];
+  const stack = [root];
+  for (const [i, token] of tokens.entries()) draw(token, i, tokens, stack, options);
+  if (root.at(-1)?.text === "\n") root.pop();
+  return root;
+}
+
+function draw(token, i, tokens, stack, options) {
+  const top = stack.at(-1);
+  if (token.type === "inline") return drawInline(token.children, stack, options);
+  if (token.hidden) return;
+  if (isAfterHidden(tokens, i) && token.nesting !== -1) write(top, "\n");
+  if (token.nesting === 1) stack.push(open(top, token));
+  else if (token.nesting === -1) stack.pop();
+  else top.push(LEAVES[token.type](token, options));
+  if (endsLine(token, tokens[i + 1])) write(stack.at(-1), "\n");
+}
+
+/** The rules of markdown-it's renderer, `renderToken`. */
+function isAfterHidden(tokens, i) {
+  const before = tokens[i - 1];
+  return Boolean(before?.hidden && before.nesting === -1);
+}
+
+function endsLine(token, next) {
+  if (token.nesting !== 1 || !next) return true;
+  return !(next.type === "inline" || next.hidden || (next.nesting === -1 && next.tag === token.tag));
+}
+
+function drawInline(tokens, stack, options) {
+  for (const token of tokens) {
+    const top = stack.at(-1);
+    if (token.type === "text") write(top, token.content);
+    else if (token.type.endsWith("break")) drawBreak(top, token, options);
+    else if (token.type === "link_open") stack.push(link(top, token, options));
+    else if (token.nesting === 1) stack.push(open(top, token));
+    else if (token.nesting === -1) stack.pop();
+    else top.push(LEAVES[token.type](token, options));
+  }
+}
+
+function write(top, text) {
+  const last = top.at(-1);
+  if (last?.text !== undefined) last.text += text;
+  else if (text) top.push({ text });
+}
+
+function drawBreak(top, { type }, { breaks }) {
+  if (type === "hardbreak" || breaks) top.push(element("br"));
+  write(top, "\n");
+}
+
+function open(top, token) {
+  const node = element(token.tag, attributes(token));
+  top.push(token.tag === "table" ? element("div", { class: "table", tabindex: "0" }, [node]) : node);
+  return node.kids;
+}
+
+/** The page allows no style within the text. */
+function attributes({ attrs, level, block }) {
+  const own = Object.fromEntries(attrs ?? []);
+  if (own.style) [own["data-align"], own.style] = [own.style.replace("text-align:", ""), undefined];
+  if (block && level === 0) own.dir = "auto";
+  return own;
+}
+
+function link(top, token, { allows }) {
+  const address = token.attrGet("href");
+  const node = element("a", leadingTo(address, token.attrGet("title")));
+  if (address === PENDING) node.attrs = { class: "pending" };
+  else if (!allows(address)) Object.assign(node, { tag: "span", attrs: { title: address } });
+  top.push(node);
+  return node.kids;
+}
+
+function leadingTo(href, title) {
+  return { href, title: title ?? undefined, target: "_blank", rel: "noopener noreferrer nofollow" };
+}
+
+function image(token, { images, allows }) {
+  const src = token.attrGet("src");
+  const title = token.attrGet("title");
+  const alt = plainText(token.children);
+  if (!allows(src)) return element("span", { title: src }, alt ? [{ text: alt }] : []);
+  if (images) return element("img", { src, alt, title: title ?? undefined, loading: "lazy", referrerpolicy: "no-referrer" });
+  return element("a", { class: "image", ...leadingTo(src, title) }, [{ text: alt || src }]);
+}
+
+function plainText(tokens) {
+  return tokens.map(({ type, content, children }) => (type.endsWith("break") ? "\n" : type === "image" ? plainText(children) : content)).join("");
+}
+
+function fence({ info, content, type }, { words }) {
+  const [language = ""] = type === "fence" ? unescape(info).trim().split(/\s+/) : [];
+  const code = element("code", { class: language ? `language-${language}` : undefined }, content ? [{ text: content }] : []);
+  const button = element("button", { type: "button", class: "copy-code", "aria-label": words.copy, title: words.copy });
+  const pre = element("pre", { tabindex: "0" }, [code]);
+  return element("div", { class: "code", "data-language": language || undefined, dir: "ltr" }, [button, pre]);
+}
+
+const LEAVES = {
+  fence,
+  code_block: fence,
+  image,
+  hr: () => element("hr"),
+  code_inline: ({ content }) => element("code", {}, [{ text: content }]),
+  checkbox: ({ meta }, { words }) => element("input", {
+    type: "checkbox", disabled: "", checked: meta.checked ? "" : undefined, "aria-label": meta.checked ? words.done : words.open,
+  }),
+};
+
+function element(tag, attrs = {}, kids = []) {
+  return { tag, attrs, kids };
+}
