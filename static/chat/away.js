@@ -68,14 +68,10 @@ export class Away {
   async #tell({ author, text }) {
     if (globalThis.Notification?.permission !== "granted") return;
     const body = Array.from(text).slice(0, LONGEST).join("");
-    const options = { body, tag: location.pathname, icon: icon(), data: { url: location.href } };
+    const options = { body, tag: location.pathname, data: { url: location.href } };
     const worker = await navigator.serviceWorker?.getRegistration();
     if (worker?.active) return worker.showNotification(author.name, options);
     const notification = new Notification(author.name, options);
     notification.onclick = () => (window.focus(), notification.close());
   }
-}
-
-function icon() {
-  return document.querySelector("link[rel=icon]")?.href;
 }

@@ -5,6 +5,7 @@ import { Editor } from "./editor.js";
 /** Who writes again within this time is not introduced again. */
 const TOGETHER = 5 * 60 * 1000;
 const TYPING_FOR = 4000;
+const SET_AFTER = 2000;
 /** So many colours are there for those who write. */
 const COLOURS = 6;
 
@@ -285,9 +286,9 @@ function nextTo(element, direction = "nextElementSibling") {
   return beside;
 }
 
-/** The browser has drawn it once by then, and so knows its size. */
+/** All of it is set by then, and the browser has drawn it once, and so knows its size. */
 function afterwards(act) {
-  requestAnimationFrame(() => requestAnimationFrame(act));
+  setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(act)), SET_AFTER);
 }
 
 function mix(sum, code) {
