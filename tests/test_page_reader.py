@@ -127,6 +127,7 @@ async def test_keys_lead_everywhere_and_leave_who_is_writing_alone(
     await alice.role("settings").click()
     await dialog(alice, "Settings").get_by_role("button", name="Keyboard shortcuts").click()
     await expect(dialog(alice, "Settings")).to_be_hidden()
+    await expect(shortcuts).to_be_visible()
     await alice.page.mouse.click(3, 3)  # beside it
     await expect(shortcuts).to_be_hidden()
     await keyboard.press("Control+Shift+O")
