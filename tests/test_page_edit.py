@@ -97,6 +97,37 @@ async def test_shift_enter_breaks_the_line_and_escape_gives_up_before_it_stops(
     await alice.ended(2, "stopped")
 
 
+async def test_arrow_up_leads_to_the_last_one_and_what_is_typed_there_outlives_a_reload(
+    arrive: Arrive, server: Server
+) -> None:
+    alice = await said(await arrive(server), "first", "second")
+    keyboard = alice.page.keyboard
+    await alice.role("input").fill("a draft")
+    await keyboard.press("ArrowUp")
+    await expect(field(alice)).to_have_count(0)
+    await alice.role("input").fill("")
+    await keyboard.press("ArrowUp")
+    await expect(field(alice)).to_be_focused()
+    await expect(field(alice)).to_have_value("second")
+    await keyboard.press("Escape")
+    await expect(alice.role("input")).to_be_focused()
+    await keyboard.press("ArrowUp")
+    await keyboard.type(" thought")
+    await alice.page.reload()
+    await expect(field(alice)).to_have_value("second thought")
+    await expect(alice.role("input")).to_be_focused()
+    await keyboard.press("ArrowUp")
+    await expect(field(alice)).to_be_focused()
+    await keyboard.press("Enter")
+    await expect(field(alice)).to_have_count(0)
+    await alice.ended(3)
+    await expect(alice.role("input")).to_be_focused()
+    await alice.page.reload()
+    await alice.ended(3)
+    assert await alice.texts() == [HELLO, "first", HELLO, "second thought", HELLO]
+    await expect(field(alice)).to_have_count(0)
+
+
 async def test_what_did_not_change_is_not_sent(arrive: Arrive, server: Server) -> None:
     person = await arrive(server)
     line = await person.line()

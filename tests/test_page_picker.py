@@ -64,6 +64,8 @@ async def test_who_was_chosen_answers_and_is_remembered(arrive: Arrive, server: 
     alice = await person.open()
     await alice.greeted()
     await alice.role("assistant").select_option("page-expert")
+    await alice.page.reload()
+    await alice.greeted()
     await alice.write("Hi!")
     await alice.ended(2)
     author = alice.reply.locator("[data-role=author]")

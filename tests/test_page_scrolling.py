@@ -1,6 +1,8 @@
 """The newest message is in view, unless the reader has scrolled up: then nothing moves them."""
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import pytest
 from playwright.async_api import ViewportSize, expect
@@ -40,6 +42,17 @@ TOP_OF = "(log, id) => document.querySelector(`[data-message='${id}']`).getBound
 FIRST_IN_VIEW = """log => [...log.querySelectorAll("[data-role=message]")]
   .find(one => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top + 20)
   .dataset.message"""
+
+# What stands in the log, in its order; days begin with a dash.
+STANDS = """expected => {
+  const saysDay = (one) => one.dataset.role === "day" && `- ${one.textContent}`;
+  const says = (one) => saysDay(one) || one.querySelector("[data-role=text]").textContent;
+  const stands = [...document.querySelector("[data-role=thread]").children].map(says);
+  return JSON.stringify(stands) === JSON.stringify(expected);
+}"""
+FROM_THE_START = """
+if (location.protocol === "http:") localStorage.setItem("chat:reader", '{ "stay": "start" }');
+"""
 
 
 async def settled(tab: Tab) -> None:
@@ -169,6 +182,7 @@ async def test_older_messages_come_without_a_jump(
     line = await person.line()
     alice = await person.open()
     await expect(alice.messages).to_have_count(50)
+    await settled(alice)
     assert await below(alice) <= 2
 
     line.hold_down()
@@ -187,6 +201,70 @@ async def test_older_messages_come_without_a_jump(
     for text in posted:
         expected += [text, f"{text} indeed"]
     assert await alice.texts() == expected, "in order, and nothing twice"
+
+
+async def test_between_messages_of_different_days_stands_the_day(
+    arrive: Arrive, server: Server
+) -> None:
+    person = await arrive(server, timezone_id="UTC")
+    line = await person.line()
+    await person.context.clock.set_fixed_time(datetime(2026, 3, 14, 22))
+    alice = await person.open()
+    await alice.greeted()
+    line.hold_down()
+
+    def message(id: int, created: str, text: str) -> dict[str, Any]:
+        author = {"kind": "assistant", "id": 1, "name": "Assistant"}
+        rest = {"status": "complete", "reply_to": None, "version": 1, "versions": 1, "key": None}
+        return {"id": id, "author": author, "text": text, "created": created, "error": None, **rest}
+
+    async def stands(*expected: str) -> None:
+        await alice.until(STANDS, expected)
+
+    messages = [
+        message(3, "2025-12-31T10:00:00Z", "long ago"),
+        message(4, "2026-03-12T10:00:00Z", "on Thursday"),
+        message(5, "2026-03-13T23:58:00Z", "late"),
+        message(6, "2026-03-14T00:01:00Z", "early"),
+    ]
+    ready = {"type": "ready", "you": None, "assistants": [], "has_earlier": True}
+    conversation = {"id": "another", "kind": "private", "title": ""}
+    line.say({**ready, "conversation": conversation, "messages": messages})
+    year, then = "Wednesday, December 31, 2025", "Thursday, March 12"
+    days = [f"- {year}", "long ago", f"- {then}", "on Thursday", "- Yesterday", "late"]
+    await stands(*days, "- Today", "early")
+    await expect(alice.messages.last).not_to_have_attribute("data-follows", "")
+    line.say({"type": "message.removed", "messages": [4]})
+    earlier = [message(1, "2025-12-31T08:00:00Z", "before")]
+    line.say({"type": "earlier", "messages": earlier, "has_earlier": False})
+    await stands(f"- {year}", "before", *days[1:2], *days[4:], "- Today", "early")
+    await person.context.clock.set_fixed_time(datetime(2026, 3, 15, 1))
+    late = ["- Friday, March 13", "late", "- Yesterday", "early"]
+    await stands(f"- {year}", "before", "long ago", *late)
+    await alice.write("now")
+    await stands(f"- {year}", "before", "long ago", *late, "- Today", "now")
+
+
+async def test_who_reads_from_the_start_is_left_there(
+    arrive: Arrive, server: Server, talkative: str
+) -> None:
+    person = await arrive(server, viewport=SMALL)
+    await person.context.add_init_script(FROM_THE_START)
+    alice = await person.open()
+    await alice.greeted()
+    await alice.write(talkative)
+    await alice.ended(2)
+    await settled(alice)
+    start = await alice.reply.bounding_box()
+    log = await alice.role("messages").bounding_box()
+    assert start
+    assert log
+    assert 0 <= start["y"] - log["y"] < 40
+    assert await below(alice) > 50
+    await alice.role("jump").click()
+    await alice.until(AT_NEWEST)
+    await settled(alice)
+    assert await below(alice) <= 2, "who wants to go there, may"
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -26,12 +26,12 @@ FRAME = 1000 / 60
 # Feeds `arrivals` ([when, characters or text]), turns the clock frame by frame until all is drawn,
 # and returns [when, text] after every drawing, what rested, and what `freezeAt` returned. A
 # frame is told a time that is `late` by so many milliseconds, in turns.
-DRAW = """async ({ arrivals, hidden = false, calm = false, freezeAt = null, late = [0] }) => {
+DRAW = """async ({ arrivals, freezeAt = null, late = [0], ...reader }) => {
   const { Typewriter } = await import("/static/chat/typewriter.js");
   let now = 0;
   let due = null;
   const drawn = [];
-  const clock = { hidden, calm, request: (draw) => (due = draw), cancel: () => (due = null) };
+  const clock = { ...reader, request: (draw) => (due = draw), cancel: () => (due = null) };
   const paper = { data: "", appendData(text) { this.data += text; } };
   const onShown = (at) => drawn.push([now, paper.data, at]);
   let rested = null;
@@ -144,6 +144,17 @@ async def test_drawing_keeps_up(page: Page) -> None:
     result = await draw(page, bursts(speed, seconds=6))
     for now, _, at in result["drawn"]:
         assert speed * now / 1000 - at <= speed * 0.3, "never more than a moment behind"
+
+
+async def test_who_wants_it_faster_waits_less_for_it_to_come_out_even(page: Page) -> None:
+    behind = {}
+    for pace in ("", "faster", "at_once"):
+        result = await draw(page, bursts(200, seconds=3), pace=pace)
+        assert result["rested"] == "x" * 600
+        behind[pace] = max(200 * now / 1000 - at for now, _, at in result["drawn"])
+    assert behind["faster"] < behind[""] / 1.5
+    result = await draw(page, [(0, ["x"] * 500)], pace="at_once")
+    assert result["drawn"] == [[0, "x" * 500, 500]], "all that is there, with the next frame"
 
 
 async def test_first_character_is_drawn_with_the_first_frame(page: Page) -> None:

@@ -1,3 +1,4 @@
+import { Away } from "./away.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Control } from "./control.js";
@@ -6,6 +7,9 @@ import { Outbox } from "./outbox.js";
 import { Picker } from "./picker.js";
 import { Pin } from "./pin.js";
 import { Progress } from "./progress.js";
+import { Reader } from "./reader.js";
+import { Screen } from "./screen.js";
+import { Shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { Signal } from "./signal.js";
 import { Stops } from "./stops.js";
@@ -21,6 +25,11 @@ const NOT_FOUND = 4404;
 /** Joins the parts of one chat page. */
 class Chat {
   #root;
+  #reader;
+  #dialogs = null;
+  #shortcuts;
+  #screen = new Screen(document.documentElement);
+  #away;
   #connection;
   #transcript = new Transcript();
   #view;
@@ -43,6 +52,9 @@ class Chat {
     const place = conversation || opening;
     const store = new Store();
     if (conversation && opening) takeOver(store, opening, conversation);
+    this.#reader = new Reader(store);
+    this.#shortcuts = this.#makeShortcuts();
+    this.#away = this.#makeAway();
     this.#outbox = new Outbox(store, place);
     this.#notices = new Notices(part(root, "notices"), part(root, "notice-template"));
     this.#sidebar = this.#makeSidebar();
@@ -50,20 +62,15 @@ class Chat {
     this.#view = this.#makeView();
     this.#pin = this.#makePin();
     this.#composer = this.#makeComposer(store, place);
-    this.#picker = new Picker(part(root, "assistant"));
-    this.#control = this.#makeControl();
+    this.#picker = new Picker(part(root, "assistant"), store, place);
+    this.#control = this.#makeControl(store);
     this.#connection = this.#makeConnection(socketPath);
   }
 
   start() {
-    this.#view.start();
-    this.#pin.start();
-    this.#composer.start();
-    this.#picker.start();
-    this.#control.start();
-    this.#connection.start();
-    this.#sidebar.start();
+    for (const piece of this.#pieces) piece.start();
     part(this.#root, "messages").addEventListener("click", this.#clicked);
+    part(document, "settings").addEventListener("click", this.#openSettings);
     this.#ticker = setInterval(() => this.#tick(), TICK);
     for (const letter of this.#outbox.letters) this.#pend(letter);
   }
@@ -71,12 +78,36 @@ class Chat {
   stop() {
     clearInterval(this.#ticker);
     part(this.#root, "messages").removeEventListener("click", this.#clicked);
-    const pieces = [this.#sidebar, this.#connection, this.#control, this.#picker, this.#composer, this.#pin, this.#view, this.#notices];
-    for (const piece of pieces) piece.stop();
+    part(document, "settings").removeEventListener("click", this.#openSettings);
+    for (const piece of [...this.#pieces.reverse(), this.#notices]) piece.stop();
+    this.#dialogs?.then((dialogs) => dialogs.stop());
+  }
+
+  get #pieces() {
+    const readers = [this.#reader, this.#shortcuts, this.#screen, this.#away];
+    return [...readers, this.#view, this.#pin, this.#composer, this.#picker, this.#control, this.#connection, this.#sidebar];
+  }
+
+  #makeShortcuts() {
+    return new Shortcuts({
+      write: () => this.#composer.focus(),
+      search: () => this.#sidebar.search(),
+      begin: () => this.#sidebar.begin(),
+      help: () => this.#open("shortcuts"),
+      step: (by) => this.#view.step(by),
+    });
+  }
+
+  #makeAway() {
+    return new Away({
+      find: (id) => this.#transcript.find(id),
+      wants: () => this.#reader.get("notify") !== "",
+      onCount: (count) => (this.#sidebar.unread = count),
+    });
   }
 
   #makeView() {
-    const elements = parts(this.#root, ["thread", "empty", "typist", "status"]);
+    const elements = parts(this.#root, ["thread", "empty", "loading", "typist", "status"]);
     const [template, editorTemplate] = ["message-template", "editor-template"].map((role) => part(this.#root, role));
     return new View({ ...elements, template, editorTemplate }, {
       onShown: ({ id }, at) => this.#play(this.#transcript.shown(id, at, now())),
@@ -87,7 +118,8 @@ class Chat {
   #makePin() {
     const { messages, thread, jump } = parts(this.#root, ["messages", "thread", "jump"]);
     const onNearTop = () => this.#play(this.#transcript.earlier(now()));
-    return new Pin(messages, thread, jump, { onNearTop });
+    const startOf = () => this.#reader.get("stay") && this.#view.element(this.#transcript.live[0]?.id);
+    return new Pin(messages, thread, jump, { onNearTop, startOf });
   }
 
   #makeComposer(store, place) {
@@ -95,16 +127,18 @@ class Chat {
     return new Composer({ ...elements, form: part(this.#root, "composer") }, store, place, {
       onSend: (text) => this.#send(text),
       onStop: () => this.#stopReply(),
+      onUp: () => this.#control.editLast(),
     });
   }
 
-  #makeControl() {
+  #makeControl(store) {
     const parts = { log: part(this.#root, "messages"), transcript: this.#transcript, view: this.#view };
-    return new Control({ ...parts, picker: this.#picker }, {
+    return new Control({ ...parts, picker: this.#picker, store }, {
       send: (frame) => this.#connection.send(frame),
       online: () => this.#connection.online,
       say: (words) => this.#notices.show(words),
       giveBack: (text) => this.#composer.isEmpty && this.#composer.offer(text),
+      write: () => this.#composer.focus(),
       stop: () => this.#stopReply(),
       stopAll: () => this.#stopAll(),
     });
@@ -138,6 +172,7 @@ class Chat {
     if (frame.type === "char") return this.#play(effects);
     this.#view.keepFocus(() => this.#show(frame.type, effects));
     this.#control.receive(frame);
+    this.#away.receive(frame);
     this.#answer(frame);
     this.#sidebar.receive(frame);
     this.#sidebar.typing = this.#transcript.live.length > 0;
@@ -222,8 +257,11 @@ class Chat {
     const letter = this.#outbox.next(now());
     if (!letter) return;
     const { key, text, assistant = this.#picker.chosen } = letter;
-    if (!this.#connection.send({ type: "message.send", text, key, ...(assistant && { assistant }) })) return;
+    const pace = this.#reader.get("pace");
+    const wishes = { ...(assistant && { assistant }), ...(pace && { pace }) };
+    if (!this.#connection.send({ type: "message.send", text, key, ...wishes })) return;
     this.#outbox.sent(key, now());
+    if (assistant === this.#picker.chosen) this.#picker.sent();
     this.#view.mark(key, "sending");
   }
 
@@ -241,6 +279,7 @@ class Chat {
     this.#connection.path = `${OPENING}${conversation}/`;
     this.#outbox.moveTo(conversation);
     this.#composer.moveTo(conversation);
+    this.#picker.moveTo(conversation);
     this.#sidebar.settleIn(conversation);
   }
 
@@ -299,6 +338,27 @@ class Chat {
     this.#deliver();
   }
 
+  #openSettings = () => this.#open("settings");
+
+  async #open(dialog) {
+    this.#dialogs ??= this.#fetchDialogs();
+    try {
+      (await this.#dialogs).open(dialog);
+    } catch {
+      this.#dialogs = null;
+      this.#notices.show(part(this.#root, "messages").dataset.offline);
+    }
+  }
+
+  async #fetchDialogs() {
+    const { Dialogs } = await import("./dialogs.js");
+    const { preferences: settings, shortcuts, "shortcuts-open": opener } =
+      parts(document, ["preferences", "shortcuts", "shortcuts-open"]);
+    const dialogs = new Dialogs({ settings, shortcuts, opener }, this.#reader, { onNotify: () => Away.ask() });
+    await dialogs.start();
+    return dialogs;
+  }
+
   #clicked = ({ target }) => {
     const button = target.closest("[data-role=resend], [data-role=discard]");
     const key = button?.closest("[data-key]").dataset.key;
@@ -347,13 +407,14 @@ class Chat {
     this.#askToStop();
     this.#deliver();
     this.#control.tick(now());
+    this.#view.tick();
     this.#look();
   }
 }
 
 /** What was written before the page heard which conversation it had opened, and was left just then. */
 function takeOver(store, opening, conversation) {
-  for (const kind of ["draft", "outbox"]) store.rename(`chat:${kind}:${opening}`, `chat:${kind}:${conversation}`);
+  for (const kind of ["draft", "outbox", "assistant"]) store.rename(`chat:${kind}:${opening}`, `chat:${kind}:${conversation}`);
 }
 
 function now() {

@@ -8,16 +8,18 @@ export class Composer {
   #place;
   #onSend;
   #onStop;
+  #onUp;
   #listening = null;
 
   /** elements: {form, input, send, stop, hint}; hint.dataset has `long` and `large` for what is too much. */
-  constructor(elements, store, place, { onSend, onStop }) {
+  constructor(elements, store, place, { onSend, onStop, onUp }) {
     this.#elements = elements;
     this.#field = new Field({ input: elements.input, hint: elements.hint, button: elements.send });
     this.#store = store;
     this.#place = place;
     this.#onSend = onSend;
     this.#onStop = onStop;
+    this.#onUp = onUp;
   }
 
   start() {
@@ -35,6 +37,10 @@ export class Composer {
 
   stop() {
     this.#listening?.abort();
+  }
+
+  focus() {
+    this.#elements.input.focus();
   }
 
   get isEmpty() {
@@ -63,6 +69,7 @@ export class Composer {
   }
 
   #pressed(event) {
+    if (isUp(event) && this.#elements.input.value === "" && this.#onUp()) return event.preventDefault();
     if (!isEnter(event)) return;
     event.preventDefault();
     this.#elements.form.requestSubmit();
@@ -99,4 +106,8 @@ export class Composer {
   get #name() {
     return `chat:draft:${this.#place}`;
   }
+}
+
+function isUp({ key, shiftKey, altKey, ctrlKey, metaKey, isComposing }) {
+  return key === "ArrowUp" && !(shiftKey || altKey || ctrlKey || metaKey || isComposing);
 }

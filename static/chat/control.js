@@ -2,6 +2,7 @@ import { Acts } from "./acts.js";
 import { copy } from "./copy.js";
 
 const OTHERS = { previous: -1, next: 1 };
+const DRAFTS = "chat:edit:";
 
 /**
  * What one can do about messages: have replies written again, change one's own, see other versions.
@@ -12,21 +13,24 @@ export class Control {
   #transcript;
   #view;
   #picker;
+  #store;
   #acts = new Acts();
   #thoughts = new Set();
   #turning = null;
+  #called = null;
   #does;
   #listening = null;
 
   /**
-   * `does`: {send(frame) -> whether somebody is there, say(words), giveBack(text), stop(), stopAll()}.
+   * `does`: {send(frame) -> whether somebody is there, say(words), giveBack(text), write(), stop(), stopAll()}.
    * log.dataset has the words `offline` and `uncopied`.
    */
-  constructor({ log, transcript, view, picker }, does) {
+  constructor({ log, transcript, view, picker, store }, does) {
     this.#log = log;
     this.#transcript = transcript;
     this.#view = view;
     this.#picker = picker;
+    this.#store = store;
     this.#does = does;
   }
 
@@ -45,6 +49,17 @@ export class Control {
   /** What one has just pressed to see another version, while that comes. */
   get anchor() {
     return this.#turning?.isConnected ? this.#turning : null;
+  }
+
+  /** Opens the newest of one's own messages; false where that is not to be changed. */
+  editLast() {
+    const last = [...this.#log.querySelectorAll("[data-role=message][data-mine=true]")].at(-1);
+    if (!last?.querySelector("[data-role=edit]:not([hidden])")) return false;
+    const { message: id } = last.dataset;
+    this.#edit(this.#transcript.find(id));
+    this.#view.editor(id)?.focus();
+    this.#called = id;
+    return true;
   }
 
   receive(frame) {
@@ -127,6 +142,7 @@ export class Control {
       if (frame.type === "message.remove" && !this.#transcript.find(id)) this.#does.giveBack(text);
     }
     for (const { id } of this.#view.editors) this.#closeIfSaved(id);
+    for (const name of this.#store.names(DRAFTS)) this.#takeUp(name);
     for (const id of this.#thoughts) this.#askForThoughts(id);
   }
 
@@ -144,6 +160,7 @@ export class Control {
     for (const id of ids) {
       const act = this.#acts.remove(id);
       this.#thoughts.delete(id);
+      this.#store.remove(DRAFTS + id);
       if (act?.frame.type === "message.remove") this.#does.giveBack(act.text);
     }
   }
@@ -153,14 +170,32 @@ export class Control {
     else this.#does.say(this.#log.dataset.uncopied);
   }
 
-  #edit({ id, text }) {
-    this.#view.edit(id, text, { onSave: (text) => this.#save(id, text), onCancel: () => this.#view.endEdit(id) });
+  #edit({ id, text }, draft = null) {
+    this.#view.edit(id, text, {
+      draft,
+      onChange: (text) => this.#store.write(DRAFTS + id, text),
+      onSave: (text) => this.#save(id, text),
+      onCancel: () => this.#endEdit(id),
+    });
+  }
+
+  /** What was typed and not saved when the page was left. */
+  #takeUp(name) {
+    const message = this.#transcript.find(name.slice(DRAFTS.length));
+    if (message?.mine && !this.#view.editor(message.id)) this.#edit(message, this.#store.read(name));
+  }
+
+  #endEdit(id) {
+    this.#store.remove(DRAFTS + id);
+    this.#view.endEdit(id);
+    if (this.#called === id && this.#log.contains(document.activeElement)) this.#does.write();
+    this.#called = null;
   }
 
   /** A reply that is being written answers what was said before: it ends first, where it was read. */
   #save(id, text) {
     const message = this.#transcript.find(id);
-    if (text === message.text) return this.#view.endEdit(id);
+    if (text === message.text) return this.#endEdit(id);
     if (this.#acts.has(id)) return;
     if (this.#does.online()) this.#does.stopAll();
     const isAsked = this.#ask(message, { type: "message.edit", message: message.ref, text });
@@ -169,7 +204,7 @@ export class Control {
 
   #closeIfSaved(id) {
     const submitted = this.#view.editor(id)?.submitted;
-    if (submitted != null && submitted === this.#transcript.find(id)?.text) this.#view.endEdit(id);
+    if (submitted != null && submitted === this.#transcript.find(id)?.text) this.#endEdit(id);
   }
 
   #toggled({ target }) {

@@ -7,11 +7,14 @@ export class Editor {
   #save;
   #onSave;
   #onCancel;
+  #onChange;
+  #draft;
   #before;
   #listening = null;
   #submitted = null;
 
-  constructor(template, { onSave, onCancel }) {
+  /** `draft` is what was typed on the last visit, if anything; `onChange(text)` gets it meanwhile. */
+  constructor(template, { onSave, onCancel, onChange = () => {}, draft = null }) {
     this.element = template.content.firstElementChild.cloneNode(true);
     const [input, hint, button] = ["edit-input", "edit-hint", "save"].map((role) => this.#part(role));
     this.#input = input;
@@ -19,6 +22,8 @@ export class Editor {
     this.#field = new Field({ input, hint, button });
     this.#onSave = onSave;
     this.#onCancel = onCancel;
+    this.#onChange = onChange;
+    this.#draft = draft;
   }
 
   /** Once it is on the page. */
@@ -28,14 +33,19 @@ export class Editor {
     const options = { signal: this.#listening.signal };
     this.element.addEventListener("submit", (event) => this.#submit(event), options);
     this.#part("cancel").addEventListener("click", () => this.#onCancel(), options);
-    this.#input.addEventListener("input", () => this.#field.look(), options);
+    this.#input.addEventListener("input", () => this.#changed(), options);
     this.#input.addEventListener("keydown", (event) => this.#pressed(event), options);
     // Before anybody else on the page who listens for Escape.
     document.addEventListener("keydown", (event) => this.#escaped(event), { ...options, capture: true });
     addEventListener("resize", () => this.#field.grow(), options);
-    this.#field.write(text);
+    this.#field.write(this.#draft ?? text);
+    if (this.#draft === null) this.focus();
+  }
+
+  focus() {
+    const { length } = this.#input.value;
     this.#input.focus({ preventScroll: true });
-    this.#input.setSelectionRange(text.length, text.length);
+    this.#input.setSelectionRange(length, length);
     this.element.scrollIntoView({ block: "nearest" });
   }
 
@@ -61,6 +71,11 @@ export class Editor {
     this.#input.readOnly = saving;
     this.element.setAttribute("aria-busy", saving);
     this.#save.disabled = saving || !this.#field.isReady;
+  }
+
+  #changed() {
+    this.#field.look();
+    this.#onChange(this.#input.value);
   }
 
   #pressed(event) {

@@ -1,6 +1,8 @@
 const CLOSE = 2;
 const NEAR_TOP = 400;
 const UP = new Set(["ArrowUp", "Home", "PageUp"]);
+/** Above what is to be read from its start. */
+const MARGIN = 12;
 
 /**
  * Keeps the newest in view, until the reader scrolls up; then it leaves them in peace and shows the
@@ -11,6 +13,8 @@ export class Pin {
   #content;
   #jump;
   #onNearTop;
+  #startOf;
+  #left = null;
   #pinned = true;
   #last = 0;
   #height = 0;
@@ -18,11 +22,13 @@ export class Pin {
   #listening = null;
   #touchY = 0;
 
-  constructor(scroller, content, jump, { onNearTop = () => {} } = {}) {
+  /** `startOf()` is what shall not be followed further than to where its start would leave the view, if anything. */
+  constructor(scroller, content, jump, { onNearTop = () => {}, startOf = () => null } = {}) {
     this.#scroller = scroller;
     this.#content = content;
     this.#jump = jump;
     this.#onNearTop = onNearTop;
+    this.#startOf = startOf;
   }
 
   start() {
@@ -70,9 +76,21 @@ export class Pin {
     // What went away may leave the newest in view, without anybody having scrolled there.
     if (!this.#pinned && scrollHeight < this.#height && this.#below <= CLOSE) this.#hold(true);
     this.#height = scrollHeight;
-    if (this.#pinned) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (this.#pinned) this.#follow();
     this.#last = this.#scroller.scrollTop;
     this.#lookUp();
+  }
+
+  #follow() {
+    const scroller = this.#scroller;
+    scroller.scrollTop = scroller.scrollHeight;
+    const start = this.#startOf();
+    if (!start || start === this.#left) return;
+    const above = scroller.getBoundingClientRect().top + MARGIN - start.getBoundingClientRect().top;
+    if (above <= 0) return;
+    scroller.scrollTop -= above;
+    this.#left = start;
+    this.#hold(false);
   }
 
   #scrolled() {
@@ -104,6 +122,8 @@ export class Pin {
   }
 
   #hold(pinned) {
+    // Who goes to the newest although they could read from the start, means it.
+    if (pinned && !this.#pinned) this.#left = this.#startOf();
     this.#pinned = pinned;
     // Who came by keyboard stays in the log, instead of starting over at the top of the page.
     if (pinned && document.activeElement === this.#jump) this.#scroller.focus({ preventScroll: true });

@@ -82,6 +82,20 @@ export class Sidebar {
     this.#conversations.typing = typing;
   }
 
+  set unread(count) {
+    this.#heading.unread = count;
+  }
+
+  /** Where one looks for what was said. */
+  search() {
+    this.#drawer.open();
+    this.#part("search").focus();
+  }
+
+  begin() {
+    this.#part("new-conversation").click();
+  }
+
   /** Whether the conversation that the page shows was deleted. */
   get isGone() {
     return this.#conversations.isGone;

@@ -1,9 +1,13 @@
 import { Bubble } from "./bubble.js";
+import { Days } from "./days.js";
 import { Editor } from "./editor.js";
 
 /** Who writes again within this time is not introduced again. */
 const TOGETHER = 5 * 60 * 1000;
 const TYPING_FOR = 4000;
+const SET_AFTER = 2000;
+/** So many colours are there for those who write. */
+const COLOURS = 6;
 
 /** The log on the page: bubbles in their order, one's own unsent ones last. */
 export class View {
@@ -12,12 +16,14 @@ export class View {
   #onLost;
   #bubbles = new Map();
   #pending = new Map();
+  #days = new Days();
+  #others = new Set();
   #queue = [];
   #typing = null;
 
   /**
-   * elements: {thread, empty, typist, status, template, editorTemplate}; template.dataset.you is how one calls
-   * oneself. `onLost` gets what somebody was typing in a message that is not shown any more.
+   * elements: {thread, empty, loading, typist, status, template, editorTemplate}; template.dataset.you is how one
+   * calls oneself. `onLost` gets what somebody was typing in a message that is not shown any more.
    */
   constructor(elements, { onShown, onLost }) {
     this.#elements = elements;
@@ -32,13 +38,32 @@ export class View {
   stop() {
     document.removeEventListener("visibilitychange", this.#hide);
     clearTimeout(this.#typing);
-    for (const bubble of [...this.#bubbles.values(), ...this.#pending.values()]) bubble.remove();
+    for (const bubble of [...this.#bubbles.values(), ...this.#pending.values()]) this.#clear(bubble);
     this.#bubbles.clear();
     this.#pending.clear();
   }
 
   get first() {
-    return this.#elements.thread.firstElementChild;
+    return this.#elements.thread.querySelector("[data-role=message]");
+  }
+
+  element(id) {
+    return this.#bubbles.get(id)?.element ?? null;
+  }
+
+  /** Moves the keyboard to the message before or after the one where it is, or else to the newest. */
+  step(by) {
+    const all = [...this.#elements.thread.querySelectorAll("[data-role=message]")];
+    const at = all.indexOf(document.activeElement.closest("[data-role=message]"));
+    const next = at < 0 ? all.at(-1) : all[at + by];
+    if (!next) return;
+    focusOn(next);
+    next.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Now and then: today does not stay today. */
+  tick() {
+    if (this.#days.tick()) this.#group(this.first);
   }
 
   play(effect) {
@@ -135,6 +160,7 @@ export class View {
 
   /** Whether there is anything to see. */
   refresh() {
+    this.#elements.loading.hidden = true;
     this.#elements.empty.hidden = this.first !== null;
   }
 
@@ -166,8 +192,9 @@ export class View {
     const bubble = this.#bubbles.get(message.id);
     if (!bubble) return;
     bubble.change(message, this.#nameOf(message), soft);
+    this.#colour(bubble.element, message);
     this.#group(bubble.element);
-    this.#group(bubble.element.nextElementSibling);
+    this.#group(nextTo(bubble.element));
   }
 
   #place(message, before) {
@@ -175,6 +202,7 @@ export class View {
     const bubble = known ?? this.#adopt(message.key) ?? this.#newBubble();
     this.#bubbles.set(message.id, bubble);
     if (!known) bubble.present(message, this.#nameOf(message));
+    this.#colour(bubble.element, message);
     this.#put(bubble.element, this.#bubbles.get(before)?.element ?? this.#firstPending);
   }
 
@@ -197,6 +225,7 @@ export class View {
       onShown: this.#onShown,
       onFinished: (message) => this.#announce(message, bubble.note),
     });
+    afterwards(() => bubble.element.toggleAttribute("data-sized", true));
     return bubble;
   }
 
@@ -208,29 +237,62 @@ export class View {
     return mine ? this.#elements.template.dataset.you : author.name;
   }
 
+  /** Who else writes here keeps one colour, which is seen where there are several of them. */
+  #colour(element, { mine, author: { kind, id } }) {
+    if (mine) return;
+    const who = `${kind} ${id}`;
+    element.dataset.colour = Array.from(who, (character) => character.charCodeAt(0)).reduce(mix, 0) % COLOURS;
+    this.#others.add(who);
+    this.#elements.thread.toggleAttribute("data-several", this.#others.size > 1);
+  }
+
   #put(element, before) {
-    if (element.parentNode && element.nextElementSibling === before) return this.#group(element);
-    const follower = element.nextElementSibling;
-    this.#elements.thread.insertBefore(element, before);
+    const follower = nextTo(element);
+    if (element.parentNode && follower === before) return this.#group(element);
+    this.#days.forget(element);
+    this.#elements.thread.insertBefore(element, before && this.#days.top(before));
     this.refresh();
     for (const moved of [element, before, follower]) this.#group(moved);
   }
 
   #takeOut(bubble) {
-    const follower = bubble.element.nextElementSibling;
-    bubble.remove();
+    const follower = nextTo(bubble.element);
+    this.#clear(bubble);
     this.#group(follower);
     this.refresh();
   }
 
+  #clear(bubble) {
+    this.#days.forget(bubble.element);
+    bubble.remove();
+  }
+
   #group(element) {
-    const previous = element?.previousElementSibling;
-    element?.toggleAttribute("data-follows", Boolean(previous) && belong(previous, element));
+    if (!element) return;
+    const previous = nextTo(element, "previousElementSibling");
+    const isNewDay = this.#days.look(element, previous);
+    element.toggleAttribute("data-follows", Boolean(previous) && !isNewDay && belong(previous, element));
   }
 
   #announce(message, note) {
     this.#elements.status.textContent = `${this.#nameOf(message)}: ${[message.text, note].filter(Boolean).join(" ")}`;
   }
+}
+
+/** The message beside one, whatever else stands between them. */
+function nextTo(element, direction = "nextElementSibling") {
+  let beside = element[direction];
+  while (beside && beside.dataset.role !== "message") beside = beside[direction];
+  return beside;
+}
+
+/** All of it is set by then, and the browser has drawn it once, and so knows its size. */
+function afterwards(act) {
+  setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(act)), SET_AFTER);
+}
+
+function mix(sum, code) {
+  return (sum * 31 + code) >>> 0;
 }
 
 function belong(one, other) {
