@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import dj_database_url
+from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 OWN_SECRETS = ("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")
@@ -160,6 +161,7 @@ INSTALLED_APPS = [
     "daphne",
     "channels",
     "corsheaders",
+    "csp",
     "servestatic",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -169,6 +171,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "chat.middleware.PolicyMiddleware",  # outermost: redirects, errors and files bear it too
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -251,6 +254,30 @@ if flag("SECURE_PROXY", default=False):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+
+
+# What a page may load and do: nothing but what comes from here, and no script or style within a
+# page. 'self' covers the WebSocket too. What pages add to it: chat.middleware, chat.views.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "worker-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        # No script makes elements, or script, of a text; one may name the service worker.
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["service-worker"],
+    }
+}
+UNUSED_ABILITIES = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 
 
 def without_traceback(record: logging.LogRecord) -> bool:
