@@ -244,8 +244,16 @@ USE_I18N = USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
-SERVESTATIC_USE_FINDERS = True  # so that it serves its files without `collectstatic` too
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or BASE_DIR / "staticfiles").resolve()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "chat.static_files.HashedStorage"},
+}
+# What was collected is served as it lies there, so that pages from before an update find their
+# files; and, by its plain name, each file from where it comes from: nobody has to collect them.
+SERVESTATIC_USE_STATIC_ROOT = STATIC_ROOT.is_dir()
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_MANIFEST = False
 
 if flag("SECURE_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
