@@ -12,6 +12,7 @@ from django.contrib.staticfiles import finders
 IMPORT = re.compile(
     r"""^(?:import\b[^"';]*?|export\b[^"';=(]*?\bfrom)\s*["'](\.{1,2}/[^"']+)["']""", re.MULTILINE
 )
+LATER = re.compile(r"""\bimport\(\s*["'](\.{1,2}/[^"']+)["']\s*\)""")
 
 
 def modules(entry: str) -> tuple[str, ...]:
@@ -19,18 +20,28 @@ def modules(entry: str) -> tuple[str, ...]:
     return _modules.__wrapped__(entry) if settings.DEBUG else _modules(entry)
 
 
+def modules_later(entry: str) -> tuple[str, ...]:
+    """Return the names of what the modules of `entry` may fetch next, with all that imports."""
+    first = modules(entry)
+    later = [path for name in first for path in _imported(name, LATER)]
+    return tuple(name for found in later for name in modules(found) if name not in first)
+
+
 @cache
 def _modules(entry: str) -> tuple[str, ...]:
     found = [entry]
     for name in found:  # grows meanwhile
-        folder = posixpath.dirname(name)
-        for path in IMPORT.findall(_text(name)):
-            imported = posixpath.normpath(posixpath.join(folder, path))
-            if imported not in found:
-                found.append(imported)
+        found += [imported for imported in _imported(name) if imported not in found]
     return tuple(found)
 
 
-def _text(name: str) -> str:
+def _imported(name: str, how: re.Pattern[str] = IMPORT) -> list[str]:
+    folder = posixpath.dirname(name)
+    paths = dict.fromkeys(how.findall(content(name).decode()))
+    return [posixpath.normpath(posixpath.join(folder, path)) for path in paths]
+
+
+def content(name: str) -> bytes:
+    """Return what is in a static file; nothing if there is no such file."""
     path = finders.find(name)
-    return Path(path).read_text() if isinstance(path, str) else ""
+    return Path(path).read_bytes() if isinstance(path, str) else b""

@@ -17,7 +17,7 @@ HOUSE = {
         *("chat.management.commands.*", "chat.templatetags.*"),
     ],
     "doors": [
-        *("chat.consumers", "chat.views", "chat.conversation_views"),
+        *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
         *("chat.admin", "chat.intervals"),
     ],
     "forgetting": ["chat.forgetting"],

@@ -1,11 +1,13 @@
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Control } from "./control.js";
+import { Keep } from "./keep.js";
 import { Notices } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { Picker } from "./picker.js";
 import { Pin } from "./pin.js";
 import { Progress } from "./progress.js";
+import { isShell, leaveShell, recall } from "./recall.js";
 import { Sidebar } from "./sidebar.js";
 import { Signal } from "./signal.js";
 import { Stops } from "./stops.js";
@@ -34,6 +36,7 @@ class Chat {
   #signal;
   #sidebar;
   #stops = new Stops();
+  #keep = new Keep(this.#transcript);
   #ticker = null;
   #quiet = null;
 
@@ -55,7 +58,10 @@ class Chat {
     this.#connection = this.#makeConnection(socketPath);
   }
 
-  start() {
+  /** `recalled` are frames of another time, for where there is no connection. */
+  start(recalled) {
+    for (const frame of recalled) this.#receive(frame);
+    this.#keep.start();
     this.#view.start();
     this.#pin.start();
     this.#composer.start();
@@ -71,7 +77,7 @@ class Chat {
   stop() {
     clearInterval(this.#ticker);
     part(this.#root, "messages").removeEventListener("click", this.#clicked);
-    const pieces = [this.#sidebar, this.#connection, this.#control, this.#picker, this.#composer, this.#pin, this.#view, this.#notices];
+    const pieces = [this.#keep, this.#sidebar, this.#connection, this.#control, this.#picker, this.#composer, this.#pin, this.#view, this.#notices];
     for (const piece of pieces) piece.stop();
   }
 
@@ -141,6 +147,7 @@ class Chat {
     this.#answer(frame);
     this.#sidebar.receive(frame);
     this.#sidebar.typing = this.#transcript.live.length > 0;
+    this.#keep.receive(frame);
   }
 
   #show(type, effects) {
@@ -321,7 +328,7 @@ class Chat {
 
   #showState(state, code) {
     this.#signal.show(state, code);
-    if (state === "online") return;
+    if (state === "online") return isShell(this.#root) && leaveShell();
     for (const { key, problem } of this.#outbox.letters) if (!problem) this.#queue(key);
   }
 
@@ -368,4 +375,6 @@ function parts(root, roles) {
   return Object.fromEntries(roles.map((role) => [role, part(root, role)]));
 }
 
-new Chat(part(document, "chat")).start();
+const root = part(document, "chat");
+const recalled = await recall(root, part(document, "shelf"));
+new Chat(root).start(recalled);
