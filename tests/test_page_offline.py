@@ -28,6 +28,15 @@ KEPT = """async () => {
   const texts = requests.map(async (request) => (await caches.match(request))?.text());
   return (await Promise.all(texts)).join();
 }"""
+# Which conversation is kept, where it is only one.
+WHICH = """async () => {
+  const [{ url }] = await (await caches.open("kept")).keys();
+  return url.split("/").at(-1);
+}"""
+DELETE = """async (id) => {
+  const token = document.cookie.match(/csrftoken=([^;]+)/)[1];
+  await fetch(`/c/${id}/delete/`, { method: "POST", headers: { "X-CSRFToken": token } });
+}"""
 # Whether a worker serves this page, whose cache is the only one, and not that `before`.
 IS_SERVED = """async (before) => {
   const codes = (await caches.keys()).filter((name) => name.startsWith("code-"));
@@ -75,6 +84,7 @@ async def settled(tab: Tab, function: str, argument: Any = None) -> Any:
 
 
 @in_browser
+@pytest.mark.timeout(300)  # seconds: three servers start in it, one after the other
 async def test_chat_is_read_without_a_connection_and_old_code_never_runs(
     arrive: Arrive, changeable: tuple[Server, Path]
 ) -> None:
@@ -151,20 +161,23 @@ async def test_nothing_is_kept_for_who_comes_next(arrive: Arrive, own_server: Se
     await bob.write("for my eyes only")
     await bob.ended(2)
     await kept(bob, "for my eyes only")
-    address = await bob.page.evaluate("location.href")
-    conversation = await bob.page.evaluate("document.querySelector('.shelf').dataset.current")
+    conversation = await bob.page.evaluate(WHICH)
     await bob.page.get_by_role("button", name="Log out").click()
     await bob.greeted()
     assert "for my eyes only" not in await bob.page.evaluate(KEPT)
     await kept(bob, "Hello from server!")  # the guest's
 
+    await bob.page.evaluate(DELETE, await bob.page.evaluate(WHICH))
+    await settled(bob, f"async () => !(await ({KEPT})())")
+    await bob.page.goto(own_server.url)
+    await kept(bob, "Hello from server!")
     await bob.page.goto(f"{own_server.url}/forget-me/")
     await bob.page.get_by_role("button", name="Delete everything").click()
     await expect(bob.page.get_by_role("heading", level=1)).to_have_text("Everything is deleted")
     await settled(bob, f"async () => !(await ({KEPT})())")
     own_server.stop()
-    for page in (address, f"{own_server.url}/c/{conversation}/"):
-        await bob.page.goto(page)
+    for path in ("/", f"/c/{conversation}/"):
+        await bob.page.goto(own_server.url + path)
         heading = bob.page.get_by_role("heading", level=1)
         await expect(heading).to_have_text("There is no connection")
 

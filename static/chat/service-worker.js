@@ -15,6 +15,7 @@ const PAGE = /^\/(?:c\/|accounts\/|forget-me\/|forgotten\/|$)/;
 const DOWNLOAD = /\.\w+$/;
 /** Whoever asks for this is not who was here any more. */
 const FAREWELL = /^\/(?:accounts\/logout|admin\/logout|forget-me)\/$/;
+const DELETION = /^\/c\/([0-9a-f-]{36})\/delete\/$/;
 /** Its content never changes, as its name would too. */
 const HASHED = /\.[0-9a-f]{12}\.\w+$/;
 
@@ -25,7 +26,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (origin !== location.origin) return;
-  if (request.method === "POST" && FAREWELL.test(pathname)) event.waitUntil(caches.delete(KEPT));
+  if (request.method === "POST") event.waitUntil(forget(pathname));
   if (request.method !== "GET") return;
   if (request.mode === "navigate" && isPage(pathname)) event.respondWith(page(request, pathname));
   else if (isFile(pathname)) event.respondWith(HASHED.test(pathname) ? hashed(request) : plain(request));
@@ -51,6 +52,16 @@ async function takeOver() {
   const old = (await caches.keys()).filter((name) => name.startsWith("code-") && name !== CODE);
   await Promise.all(old.map((name) => caches.delete(name)));
   await self.clients.claim();
+}
+
+/** What somebody parts with is not kept, whatever becomes of the page on which they do. */
+async function forget(pathname) {
+  if (FAREWELL.test(pathname)) return caches.delete(KEPT);
+  const [, id] = pathname.match(DELETION) ?? [];
+  if (!id) return false;
+  const cache = await caches.open(KEPT);
+  const gone = (await cache.keys()).filter(({ url }) => url.endsWith(`/${id}`));
+  return Promise.all(gone.map((request) => cache.delete(request)));
 }
 
 function isPage(pathname) {
