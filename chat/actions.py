@@ -51,14 +51,20 @@ def enter(person: Person, conversation: uuid.UUID) -> Conversation:
 
 
 async def send(
-    person: Person, conversation: Conversation, text: str, key: str, assistant: str | None = None
+    person: Person,
+    conversation: Conversation,
+    text: str,
+    key: str,
+    assistant: str | None = None,
+    pace: str | None = None,
 ) -> tuple[Message, bool]:
     """Post `text`, have it answered; return the message, and whether it is new.
 
-    The same `key` again returns the same message and starts nothing.
+    The same `key` again returns the same message and starts nothing. `pace` is how its reader
+    wants the answer typed: None as it is, "faster", or "at_once".
     """
     message, reply, is_new = await _or_unavailable(
-        _post, person, conversation, text, key, assistant, key=key
+        _post, person, conversation, text, key, assistant, pace, key=key
     )
     if is_new:
         await _publish(message, key)
@@ -230,7 +236,12 @@ def _start(person: Person) -> tuple[Conversation, Message | None]:
 
 
 def _post(
-    person: Person, conversation: Conversation, text: str, key: str, assistant: str | None
+    person: Person,
+    conversation: Conversation,
+    text: str,
+    key: str,
+    assistant: str | None,
+    pace: str | None,
 ) -> tuple[Message, Message | None, bool]:
     """Return the message, the reply to write if there is one, and whether the message is new."""
     if posted := _posted(person, conversation, key):
@@ -239,7 +250,7 @@ def _post(
     limits.count_message(person)
     try:
         with transaction.atomic():
-            return *_post_new(person, conversation, text, key, assistant), True
+            return *_post_new(person, conversation, text, key, assistant, pace), True
     except IntegrityError:  # the same key at the same moment in another process, or all was deleted
         if posted := _posted(person, conversation, key):
             return posted, None, False
@@ -252,14 +263,19 @@ def _posted(person: Person, conversation: Conversation, key: str) -> Message | N
 
 
 def _post_new(
-    person: Person, conversation: Conversation, text: str, key: str, assistant: str | None
+    person: Person,
+    conversation: Conversation,
+    text: str,
+    key: str,
+    assistant: str | None,
+    pace: str | None,
 ) -> tuple[Message, Message | None]:
     user = person.user()
     # Before all else: who posts here at the same moment waits, and then sees what is live.
     if not conversation.take_up():
         raise Refused("not_found", "There is no such conversation any more.")
     message = conversation.messages.create(person=user, text=text, key=key)
-    return message, answers.to_message(message, person, assistant)
+    return message, answers.to_message(message, person, assistant, pace)
 
 
 def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> Message:

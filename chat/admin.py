@@ -154,6 +154,7 @@ class AssistantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
         ("Who", {"fields": ("name", "slug", "kind", "on", "default", "audience", "fallback")}),
+        ("What it may show", {"fields": ("shows_images",)}),
         (
             "Which model",
             {

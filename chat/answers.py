@@ -19,11 +19,23 @@ from chat.people import Person
 from chat.protocol import Refused
 from chat.reply.journal import PROCESS
 
+# how a reader wants a reply typed -> how many times as fast that is; none is all at once
+TIMES_AS_FAST = {"faster": 4, "at_once": 0}
 
-def to_message(message: Message, person: Person, slug: str | None = None) -> Message | None:
-    """Open the reply to `message`, by the assistant called `slug`; None if nobody answers."""
+
+def to_message(
+    message: Message, person: Person, slug: str | None = None, pace: str | None = None
+) -> Message | None:
+    """Open the reply to `message`, by the assistant called `slug`; None if nobody answers.
+
+    In a private conversation it is typed at the `pace` that its only reader wishes for.
+    """
     content = content_for(message, person, slug)
-    return _open(message.conversation, content, reply_to=message) if content else None
+    if content is None:
+        return None
+    if pace is not None and message.conversation.kind == Conversation.PRIVATE:
+        content["speed"] *= TIMES_AS_FAST[pace]
+    return _open(message.conversation, content, reply_to=message)
 
 
 def content_for(message: Message, person: Person, slug: str | None = None) -> dict[str, Any] | None:

@@ -249,7 +249,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def _act(self, frame: Frame) -> None:
         match frame:
             case {"type": "message.send", "text": text, "key": key}:
-                await self._post(text, key, frame.get("assistant"))
+                await self._post(text, key, frame.get("assistant"), frame.get("pace"))
             case {"type": "reply.stop", "reply": reply}:
                 await actions.stop(self._conversation, reply, frame.get("at"))
             case {"type": "reply.retry" | "reply.regenerate" | "reply.continue", "reply": reply}:
@@ -276,8 +276,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             case {"type": "conversations"}:
                 await self._send_list(frame.get("archived", False), frame.get("after"))
 
-    async def _post(self, text: str, key: str, assistant: str | None) -> None:
-        message, is_new = await actions.send(self._person, self._conversation, text, key, assistant)
+    async def _post(self, text: str, key: str, assistant: str | None, pace: str | None) -> None:
+        what = (text, key, assistant, pace)
+        message, is_new = await actions.send(self._person, self._conversation, *what)
         if not is_new:
             known = message.as_frame(for_person=self._person.id)
             await self._tell(protocol.frame("message", message=known, key=key))

@@ -132,6 +132,10 @@ class Assistants(models.QuerySet["Assistant"]):
         audiences += [Assistant.Audience.ACCOUNTS] * account + [Assistant.Audience.STAFF] * staff
         return self.filter(on=True, audience__in=audiences)
 
+    def show_images(self) -> bool:
+        """Whether anybody's pictures are loaded from where they are."""
+        return self.filter(on=True, shows_images=True).exists()
+
     def in_order(self) -> Self:
         """The order in which they are offered; who is first answers where nobody was chosen."""
         return self.order_by("-default", "name", "pk")
@@ -224,6 +228,13 @@ class Assistant(models.Model):
     paced = models.BooleanField(
         default=True,
         help_text="Text leaves in bursts, ten times a second at most. Off: at once, at more cost.",
+    )
+
+    shows_images = models.BooleanField(
+        "shows pictures",
+        default=False,
+        help_text="Pictures in what it writes are loaded by the readers' browsers, from whatever"
+        " hosts it names; those learn the readers' addresses. Off: a picture is a link.",
     )
 
     objects = Assistants.as_manager()
@@ -721,6 +732,7 @@ class Message(Content):
                 "kind": "person" if is_person else "assistant",
                 "id": str(self.person_id if is_person else self.assistant_id),
                 "name": str(self.author),
+                **({"images": True} if self.assistant and self.assistant.shows_images else {}),
             },
             "text": self.text,
             "status": self.status,

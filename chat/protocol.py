@@ -98,6 +98,12 @@ def _number(value: Any) -> int:
     return value
 
 
+def _pace(value: Any) -> str:
+    if value not in ("faster", "at_once"):  # also of what is no text
+        raise bad_request("must be faster or at_once")
+    return str(value)
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise bad_request("must be true or false")
@@ -124,7 +130,10 @@ Field = Callable[[Any], Any]
 
 # type -> (required fields, optional fields)
 FRAMES_IN: dict[str, tuple[dict[str, Field], dict[str, Field]]] = {
-    "message.send": ({"text": message_text, "key": _key}, {"assistant": _key}),
+    "message.send": (
+        {"text": message_text, "key": _key},
+        {"assistant": _key, "pace": _pace},
+    ),
     "reply.stop": ({"reply": _id}, {"at": _offset}),
     "reply.retry": ({"reply": _id}, {"assistant": _key}),
     "reply.regenerate": ({"reply": _id}, {"assistant": _key}),

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from chat import conversations, forgetting, listing
 from chat.database import in_database
 from chat.live import remote
-from chat.models import Conversation
+from chat.models import Assistant, Conversation
 from chat.people import Person, guest_before_login, in_session
 from chat.protocol import Refused
 
@@ -103,7 +103,10 @@ def _chat(
         "entries": entries,
         "more": more,
     }
-    return render(request, "chat/chat.html", context)
+    page = render(request, "chat/chat.html", context)
+    if Assistant.objects.show_images():
+        page._csp_update = {"img-src": "https:"}  # type: ignore[attr-defined]  # of django-csp
+    return page
 
 
 @require_safe

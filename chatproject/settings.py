@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import dj_database_url
+from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 OWN_SECRETS = ("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")
@@ -160,6 +161,7 @@ INSTALLED_APPS = [
     "daphne",
     "channels",
     "corsheaders",
+    "csp",
     "servestatic",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -169,6 +171,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "chat.middleware.PolicyMiddleware",  # outermost: redirects, errors and files bear it too
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -241,8 +244,16 @@ USE_I18N = USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
-SERVESTATIC_USE_FINDERS = True  # so that it serves its files without `collectstatic` too
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or BASE_DIR / "staticfiles").resolve()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "chat.static_files.HashedStorage"},
+}
+# What was collected is served as it lies there, so that pages from before an update find their
+# files; and, by its plain name, each file from where it comes from: nobody has to collect them.
+SERVESTATIC_USE_STATIC_ROOT = STATIC_ROOT.is_dir()
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_MANIFEST = False
 
 if flag("SECURE_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -251,6 +262,30 @@ if flag("SECURE_PROXY", default=False):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+
+
+# What a page may load and do: nothing but what comes from here, and no script or style within a
+# page. 'self' covers the WebSocket too. What pages add to it: chat.middleware, chat.views.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "worker-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        # No script makes elements, or script, of a text; one may name the service worker.
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["service-worker"],
+    }
+}
+UNUSED_ABILITIES = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 
 
 def without_traceback(record: logging.LogRecord) -> bool:

@@ -7,6 +7,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from chat import conversation_views as whole
+from chat import offline_views as offline
 from chat import views
 
 login = auth.LoginView.as_view(template_name="account/login.html", redirect_authenticated_user=True)
@@ -32,6 +33,10 @@ urlpatterns = [
     path("forgotten/", views.forgotten, name="forgotten"),
     path("accounts/login/", login, name="account_login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="account_logout"),
+    path("manifest.webmanifest", offline.manifest, name="manifest"),
+    path("service-worker.js", offline.service_worker),
+    path("offline/", offline.offline, name="offline"),
+    path("offline/chat/", offline.shell, name="shell"),
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
     path("healthz", views.healthz),

@@ -50,6 +50,7 @@ ARGUMENTS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     f"--disable-features={','.join(PLAYWRIGHTS_OWN + UNSEEN)}",
 )
+UNWANTED = "Service Worker registration blocked by Playwright"
 CANNOT_CONNECT = r"WebSocket connection to '.*' failed"
 
 in_browser = pytest.mark.asyncio(loop_scope="session")  # as one browser serves all tests
@@ -303,7 +304,7 @@ class Person:
         ]
 
     def _note_console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning", "assert"):
+        if message.type in ("error", "warning", "assert") and message.text != UNWANTED:
             self.troubles.append(f"{message.type}: {message.text}")
 
     def _note_response(self, response: Response) -> None:
@@ -348,7 +349,8 @@ async def arrive(browser: Browser, request: pytest.FixtureRequest) -> AsyncItera
 
     async def come(server: Server, cookie: str | None = None, **options: Any) -> Person:
         """`cookie` is a session that they come with; `options` are those of the browser."""
-        context = await browser.new_context(**options)
+        # A service worker comes between the pages and what a test routes: it has tests of its own.
+        context = await browser.new_context(**{"service_workers": "block", **options})
         person = Person(context, server.url)
         people.append(person)
         if cookie is not None:

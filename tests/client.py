@@ -28,7 +28,7 @@ def fetch(url: str, cookie: str = "") -> tuple[int, str]:
     request = urllib.request.Request(url, headers={"Cookie": cookie})
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as page:
-            return page.status, page.read().decode()
+            return page.status, page.read().decode(errors="replace")  # a picture is no text
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()

@@ -27,7 +27,7 @@ EVERYTHING = {
     "first_timeout": 60.0,
     "silence_timeout": 30.0,
 }
-BARE = {"on": False, "prefill": False, "paced": False, "default": False}
+BARE = {"on": False, "prefill": False, "paced": False, "default": False, "shows_images": False}
 KEY = "sk-proj-0123456789abcdefXYZ"
 
 
@@ -58,7 +58,7 @@ def make_everything() -> str:
     return manage("llama", *options, "--stop=END", "--stop=STOP", *OFF)
 
 
-OFF = ("--off", "--no-prefill", "--at-once")
+OFF = ("--off", "--no-prefill", "--at-once", "--no-images")
 
 
 def test_assistant_is_created_with_all_that_is_given() -> None:
@@ -98,6 +98,7 @@ CHANGES = [
     (["--stop", ""], {"stop": ""}),
     (["--prefill"], {"prefill": True}),
     (["--paced"], {"paced": True}),
+    (["--images"], {"shows_images": True}),
     (["--context-budget", "100"], {"context_budget": 100}),
     (["--connect-timeout", "0.1"], {"connect_timeout": 0.1}),
     (["--first-timeout", "3600"], {"first_timeout": 3600}),
@@ -211,5 +212,6 @@ def test_help_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         manage("--help")
     told = capsys.readouterr().out
-    for name in (*EVERYTHING, "off", "default", "fallback", "no-prefill", "at-once", "paced"):
+    others = ("off", "default", "fallback", "no-prefill", "at-once", "paced", "images")
+    for name in (*EVERYTHING, *others):
         assert f"--{name.replace('_', '-')}" in told

@@ -21,7 +21,7 @@ LONE_SURROGATE = "half \ud83d"  # json.dumps escapes it, so it travels
 FRAME_LIMIT = 64 * 1024  # bytes
 
 GOOD: dict[str, dict[str, Any]] = {
-    "message.send": {"text": "hi", "key": "k", "assistant": "assistant"},
+    "message.send": {"text": "hi", "key": "k", "assistant": "assistant", "pace": "faster"},
     "reply.stop": {"reply": 1, "at": 0},
     "ack": {"reply": 1, "at": 0},
     "sync": {"reply": 1, "at": 0},
@@ -70,6 +70,7 @@ WRONG: dict[tuple[str, str], tuple[Any, ...]] = {
     ("message.send", "text"): (MISSING, *NOT_TEXTS, *NOT_CLEAN),
     ("message.send", "key"): (MISSING, None, *NOT_KEYS),
     ("message.send", "assistant"): NOT_KEYS,
+    ("message.send", "pace"): (True, 1, [], {}, "", "slower", "Faster"),
     ("reply.stop", "reply"): (MISSING, *NOT_IDS),
     ("reply.stop", "at"): NOT_OFFSETS,
     ("ack", "reply"): (MISSING, *NOT_IDS),

@@ -14,10 +14,10 @@ HOUSE = {
     "entry": ["chatproject.asgi", "chatproject.urls"],
     "wiring": [
         *("chat.routing", "chat.service", "chat.apps", "chat.middleware"),
-        "chat.management.commands.*",
+        *("chat.management.commands.*", "chat.templatetags.*"),
     ],
     "doors": [
-        *("chat.consumers", "chat.views", "chat.conversation_views"),
+        *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
         *("chat.admin", "chat.intervals"),
     ],
     "forgetting": ["chat.forgetting"],
@@ -57,6 +57,7 @@ HOUSE = {
     ],
     "failures of providers": ["chat.assistants.failures"],
     "the contract of providers": ["chat.assistants.base"],
+    "files of the browser's side": ["chat.assets", "chat.static_files"],
     "pure stations": [
         "chat.portable.places",
         *("chat.characters", "chat.metrics"),

@@ -2,12 +2,14 @@ import { Away } from "./away.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Control } from "./control.js";
+import { Keep } from "./keep.js";
 import { Notices } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { Picker } from "./picker.js";
 import { Pin } from "./pin.js";
 import { Progress } from "./progress.js";
 import { Reader } from "./reader.js";
+import { isShell, leaveShell, recall } from "./recall.js";
 import { Screen } from "./screen.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
@@ -43,6 +45,7 @@ class Chat {
   #signal;
   #sidebar;
   #stops = new Stops();
+  #keep = new Keep(this.#transcript);
   #ticker = null;
   #quiet = null;
 
@@ -67,7 +70,9 @@ class Chat {
     this.#connection = this.#makeConnection(socketPath);
   }
 
-  start() {
+  /** `recalled` are frames of another time, for where there is no connection. */
+  start(recalled) {
+    for (const frame of recalled) this.#receive(frame);
     for (const piece of this.#pieces) piece.start();
     part(this.#root, "messages").addEventListener("click", this.#clicked);
     part(document, "settings").addEventListener("click", this.#openSettings);
@@ -84,7 +89,7 @@ class Chat {
   }
 
   get #pieces() {
-    const readers = [this.#reader, this.#shortcuts, this.#screen, this.#away];
+    const readers = [this.#keep, this.#reader, this.#shortcuts, this.#screen, this.#away];
     return [...readers, this.#view, this.#pin, this.#composer, this.#picker, this.#control, this.#connection, this.#sidebar];
   }
 
@@ -176,6 +181,7 @@ class Chat {
     this.#answer(frame);
     this.#sidebar.receive(frame);
     this.#sidebar.typing = this.#transcript.live.length > 0;
+    this.#keep.receive(frame);
   }
 
   #show(type, effects) {
@@ -381,7 +387,7 @@ class Chat {
 
   #showState(state, code) {
     this.#signal.show(state, code);
-    if (state === "online") return;
+    if (state === "online") return isShell(this.#root) && leaveShell();
     for (const { key, problem } of this.#outbox.letters) if (!problem) this.#queue(key);
   }
 
@@ -429,4 +435,6 @@ function parts(root, roles) {
   return Object.fromEntries(roles.map((role) => [role, part(root, role)]));
 }
 
-new Chat(part(document, "chat")).start();
+const root = part(document, "chat");
+const recalled = await recall(root, part(document, "shelf"));
+new Chat(root).start(recalled);

@@ -25,6 +25,10 @@ export class Transcript {
   #hasEarlier = false;
   #earlierAskedAt = null;
 
+  get messages() {
+    return this.#messages;
+  }
+
   /** The replies that are still being written. */
   get live() {
     return this.#messages.filter((message) => message.live);

@@ -10,7 +10,7 @@ from chat.management import rows
 from chat.models import Assistant, kinds
 
 FIELDS = (
-    *("on", "name", "kind", "default", "audience", "fallback"),
+    *("on", "name", "kind", "default", "audience", "fallback", "shows_images"),
     *("base_url", "model", "key_variable", "system"),
     *("temperature", "top_p", "max_tokens", "stop", "prefill"),
     *("context_budget", "connect_timeout", "first_timeout", "silence_timeout", "paced"),
@@ -46,6 +46,12 @@ class Command(BaseCommand):
         parser.add_argument("--fallback", metavar="SLUG", help="who answers when it cannot")
         parser.add_argument(
             "--off", dest="on", action="store_false", help="it answers nobody until it is on again"
+        )
+        parser.add_argument(
+            "--images",
+            dest="shows_images",
+            action=BooleanOptionalAction,
+            help="readers' browsers load the pictures that it names, from wherever they are",
         )
         self._add_model(parser.add_argument_group("for models"))
         self._add_limits(parser.add_argument_group("limits of models"))
