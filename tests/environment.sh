@@ -1,5 +1,6 @@
 # Makes the environment that tests and checks run in, and enters it. Sourced by tests/run, .ci/run.
-# Installs what the machine lacks: as root with apt-get, Python packages into tests/.environment.
+# Installs what the machine lacks: as root with apt-get, Python packages into tests/.environment
+# (node among them), and with that node what tests/package.json names into tests/node_modules.
 
 environment=tests/.environment
 
@@ -30,6 +31,12 @@ if [ "$(cat $environment/made-of 2>/dev/null)" != "$wanted" ]; then
     echo "$wanted" >$environment/made-of
 fi
 . $environment/bin/activate
+
+wanted=$(cat tests/package.json tests/package-lock.json | sha256sum)
+if [ "$(cat tests/node_modules/made-of 2>/dev/null)" != "$wanted" ]; then
+    npm ci --prefix tests --ignore-scripts --no-audit --no-fund --loglevel=error
+    echo "$wanted" >tests/node_modules/made-of
+fi
 
 export CHROMIUM
 export SECRET_KEY="a key for tests, used nowhere else, and long enough not to be warned of"

@@ -1,4 +1,4 @@
-"""What a typed-out character costs here and elsewhere, and what a model's token does.
+"""What a typed-out character costs here and elsewhere, a model's token, and drawing Markdown.
 
-`python -m tests.benchmarks typing`, `python -m tests.benchmarks assistants`.
+`python -m tests.benchmarks typing`, `assistants` or `rendering`.
 """

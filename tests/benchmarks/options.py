@@ -19,6 +19,9 @@ class Options:
     streams: int
     tokens: float
     asking: int
+    characters: list[int]
+    step: int
+    patience: float
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--streams", type=count, default=20, help="conversations in which a model writes")
     option("--tokens", type=positive, default=50.0, help="tokens a second of each of them")
     option("--asking", type=count, default=200, help="conversations that ask at the same moment")
+    option("--characters", type=count, nargs="+", default=[10_000, 100_000],
+           help="lengths of the documents that pages draw")  # fmt: skip
+    option("--step", type=count, default=4, help="characters that a page gets in every frame")
+    option("--patience", type=positive, default=180.0,
+           help="seconds after which a page that still draws is given up")  # fmt: skip
     option("--seconds", type=positive, default=20.0, help="length of the measuring window")
     option("--speed", type=positive, default=30.0, help="characters a second of every reply")
     option("--grace", type=positive, default=10.0,

@@ -1,0 +1,11 @@
+import { Sheet } from "/static/chat/markdown/sheet.js";
+
+/** As the product's page does. */
+export async function open(element) {
+  await Sheet.load();
+  const sheet = new Sheet(element, { gfm: true, breaks: false, images: false, highlight: true });
+  return {
+    append: (chunk) => sheet.appendData(chunk),
+    end: () => sheet.end(),
+  };
+}
