@@ -43,6 +43,8 @@ class Order:
         """Go on as that process."""
         os.environ.clear()
         os.environ.update(self.environment)
+        paths = self.environment.get("PYTHONPATH", "").split(os.pathsep)
+        sys.path[1:1] = filter(None, paths)  # where Python puts them when it starts
         is_module = self.arguments[0] == "-m"
         sys.argv = self.arguments[is_module:]
         if is_module:

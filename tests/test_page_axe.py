@@ -28,7 +28,8 @@ LOOK = """async (isAgain) => {
   const only = isAgain ? { runOnly: ["color-contrast"] } : {};
   // Django's own field that completes what is typed has no name for its two parts.
   const context = { exclude: [[".select2-container"]] };
-  const { violations } = await axe.run(context, { resultTypes: ["violations"], preload: false, ...only });
+  const options = { resultTypes: ["violations"], preload: false, ...only };
+  const { violations } = await axe.run(context, options);
   return violations.map(({ id, help, nodes }) => ({
     rule: `${id}: ${help}`,
     where: nodes.map(({ html, failureSummary }) => [html.slice(0, 200), failureSummary]),

@@ -227,7 +227,8 @@ async def test_between_messages_of_different_days_stands_the_day(
         message(5, "2026-03-13T23:58:00Z", "late"),
         message(6, "2026-03-14T00:01:00Z", "early"),
     ]
-    ready = {"type": "ready", "you": None, "assistants": [], "has_earlier": True}
+    you = {"id": "2", "name": "Guest", "guest": True}
+    ready = {"type": "ready", "you": you, "assistants": [], "has_earlier": True}
     conversation = {"id": "another", "kind": "private", "title": ""}
     line.say({**ready, "conversation": conversation, "messages": messages})
     year, then = "Wednesday, December 31, 2025", "Thursday, March 12"

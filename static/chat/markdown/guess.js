@@ -57,8 +57,8 @@ function asTable(text, start, line) {
   const rows = rowsAbove(text, start);
   if (line) rows.push(line);
   if (rows.length > 2 || !/^\|[^|]*[^|\s]/.test(rows[0])) return text;
-  if (rows.length === 2 && !/^\|[\s|:-]*$/.test(rows[1])) return text;
-  const before = text.slice(0, text.length - (line ? rows.join("\n").length : rows.join("\n").length + 1));
+  if (rows.length === 2 && !/^\|[\s|:-]*$/.test(line)) return text;
+  const before = text.slice(0, start + line.length - rows.join("\n").length - (line ? 0 : 1));
   return `${before}${rows[0]}\n${rule(rows[0])}\n`;
 }
 

@@ -12,14 +12,17 @@ export function parserFor(gfm) {
 }
 
 /**
- * Returns the blocks of `text`, [{line, type, tokens}], with the line each begins in. `references` (what is
+ * Returns the blocks of `text`, [{line, type, tokens}], with the line each begins in; `isGuess` marks one that is
+ * not there yet. `references` (what is
  * known, by label) takes up what `text` defines; with `open` it shows what is half written as what it may
  * become.
  */
 export function parse(parser, text, { references, open }) {
   const env = { references, open, outline: [], unclosed: "", end: text };
-  const tokens = parser.parse(open ? guessBlocks(text) : text, env);
+  const shown = open ? guessBlocks(text) : text;
+  const tokens = parser.parse(shown, env);
   const blocks = env.outline.map((block) => ({ ...block, tokens: [] }));
+  if (!text.startsWith(shown)) blocks.at(-1).isGuess = true;
   let last = -1;
   for (const token of tokens) {
     if (token.level === 0 && token.nesting >= 0) last = next(blocks, last);

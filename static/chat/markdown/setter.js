@@ -197,7 +197,8 @@ class Fence {
 function completeBlocks(text, blocks) {
   const lines = text.split("\n");
   for (let i = blocks.length - 1; i > 0; i--) {
-    const { line, type } = blocks[i];
+    const { line, type, isGuess } = blocks[i];
+    if (isGuess) continue;
     const needed = type === "table_open" ? 2 : 1;
     const mayBeTitle = blocks[i - 1].type === DEFINITION && lines[line - 1].trim() !== "";
     if (line + needed < lines.length && !mayBeTitle) return i;
