@@ -55,7 +55,7 @@ async () => {
   function reference(text, variant) {
     const body = parsed(parsers[variant].render(text));
     if (variant !== "standard") {
-      for (const image of body.querySelectorAll("img")) image.replaceWith(linkTo(image));
+      for (const image of body.querySelectorAll("img")) image.replaceWith(image.closest("a") ? image.alt || image.getAttribute("src") : linkTo(image));
       for (const link of body.querySelectorAll("a")) if (!allowed(link)) link.replaceWith(hint(link));
     }
     return plain(body);
@@ -103,7 +103,17 @@ async () => {
     for (const one of body.querySelectorAll("*")) drop(one, { dir: "auto", tabindex: "0" });
     for (const quote of body.querySelectorAll("blockquote")) if (!quote.textContent.trim()) quote.textContent = "";
     body.normalize();
+    const last = lastText(body);
+    if (last) last.data = last.data.trimEnd(); // spaces at the very end stay, as they were typed
     return body.innerHTML.replace(/\n$/, "").replace(/(<li>(?:\n?<p>)?)\[X\]/g, "$1[x]");
+  }
+
+  function lastText(body) {
+    const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT, (node) => (node.data.trim() ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP));
+    walker.currentNode = body;
+    let last = null;
+    while (walker.nextNode()) last = walker.currentNode;
+    return last;
   }
 
   function bare(link) {

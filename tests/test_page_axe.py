@@ -26,9 +26,9 @@ LOOK = """async (isAgain) => {
   await Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition)
     .map((one) => one.finished.catch(() => {})));
   const only = isAgain ? { runOnly: ["color-contrast"] } : {};
+  const options = { resultTypes: ["violations"], preload: false, ...only };
   // Django's own field that completes what is typed has no name for its two parts.
   const context = { exclude: [[".select2-container"]] };
-  const options = { resultTypes: ["violations"], preload: false, ...only };
   const { violations } = await axe.run(context, options);
   return violations.map(({ id, help, nodes }) => ({
     rule: `${id}: ${help}`,
@@ -120,6 +120,7 @@ async def test_chat_page(arrive: Arrive, server: Server) -> None:
     await alice.write("Wait for it")
     await expect(alice.replies).to_have_count(7)
     await expect(alice.replies.nth(5)).to_have_attribute("data-status", "streaming")
+    await expect(alice.text(alice.replies.nth(5))).to_contain_text("A para")
     wrong += await look(page, "typing, with one that waits")
     await page.set_viewport_size(PHONE)
     wrong += await look(page, "phone")

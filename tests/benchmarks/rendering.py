@@ -16,6 +16,7 @@ LABELS = {
     "product": "Streaming Chat",
     "react": "react-markdown, remark-gfm",
     "marked": "marked, DOMPurify",
+    "plain": "text as it is, no Markdown",
 }
 AT_MOST = "1/50 of react-markdown"
 LONG = 50  # milliseconds, from which on a browser calls a task long
@@ -24,7 +25,8 @@ NOTE = """\
 “script” and “main thread” are the processor time of the page's main thread, as Chromium accounts
 for it: all scripts, and all tasks with style, layout and paint. “longest task” is by the clock, and
 so longer where processors are short. “nodes” are those that were put into the page; “drawn” says
-how many of the steps were drawn one by one."""
+how many of the steps were drawn one by one. “text as it is” is what a frame with a few more
+characters costs whoever draws it."""
 
 HEADINGS = [
     "", "script", "main thread", "vs react-markdown", "longest task", "over 50 ms", "nodes",

@@ -24,8 +24,8 @@ async function colour(code) {
 function nodeOf(part) {
   if (typeof part === "string") return document.createTextNode(part);
   const span = document.createElement("span");
-  const [first, ...more] = (part.scope ?? "").split(".");
-  if (first) span.className = [`hljs-${first}`, ...more.map((name, i) => name + "_".repeat(i + 1))].join(" ");
+  const [first, ...more] = (part.scope ?? "").split("."); // one that begins another language has none
+  if (first && !first.includes(":")) span.className = [`hljs-${first}`, ...more.map((name, i) => name + "_".repeat(i + 1))].join(" ");
   span.append(...part.children.map(nodeOf));
   return span;
 }

@@ -12,10 +12,9 @@ export function parserFor(gfm) {
 }
 
 /**
- * Returns the blocks of `text`, [{line, type, tokens}], with the line each begins in; `isGuess` marks one that is
- * not there yet. `references` (what is
- * known, by label) takes up what `text` defines; with `open` it shows what is half written as what it may
- * become.
+ * Returns the blocks of `text`, [{line, type, tokens}], with the line each begins in. `references` (what is
+ * known, by label) takes up what `text` defines. With `open` what is half written is shown as what it may
+ * become; `isGuess` marks a block that is not there yet.
  */
 export function parse(parser, text, { references, open }) {
   const env = { references, open, outline: [], unclosed: "", end: text };
@@ -60,17 +59,17 @@ function github() {
 /** What begins where, definitions included. */
 function outline({ tokens, env }) {
   const blocks = tokens.filter(({ level, nesting }) => level === 0 && nesting >= 0);
-  env.outline = blocks.map(({ map, type }) => ({ line: map[0], lines: map[1] - map[0], type }));
+  env.outline = blocks.map(({ map, type }) => ({ line: map[0], type }));
 }
 
 function inline({ tokens, md, env, Token }) {
-  const isOpen = env.open && env.outline.at(-1)?.type !== DEFINITION;
-  const last = isOpen ? lastInline(tokens, env.end) : null;
+  const last = env.outline.at(-1)?.type === DEFINITION ? null : lastInline(tokens, env.end);
   for (const token of tokens) {
     if (token.type !== "inline") continue;
-    if (token === last) complete(token, md, env, Token);
-    else md.inline.parse(token.content, md, env, token.children);
+    const text = token === last && env.open ? guess(token.content, md, env) : token.content;
+    md.inline.parse(text, md, env, token.children);
   }
+  if (last) keepSpaces(last, env.end, Token);
 }
 
 /** The text in which `text` ends and goes on, if it does so in one. */
@@ -87,15 +86,18 @@ function lastInline(tokens, text) {
   return null;
 }
 
-function complete(token, md, env, Token) {
-  const open = (text) => {
+function guess(text, md, env) {
+  return guessInline(text, (words) => {
     env.unclosed = "";
-    md.inline.parse(text, md, env, []);
+    md.inline.parse(words, md, env, []);
     return env.unclosed;
-  };
-  md.inline.parse(guessInline(token.content, open), md, env, token.children);
-  const space = env.end.slice(env.end.trimEnd().length);
-  if (/^ +$/.test(space)) token.children.push(Object.assign(new Token("text", "", 0), { content: space }));
+  });
+}
+
+/** Spaces at the very end stay, as they were typed: more may come, and nothing that was said is lost. */
+function keepSpaces({ children }, text, Token) {
+  const spaces = text.slice(text.trimEnd().length);
+  if (/^ +$/.test(spaces)) children.push(Object.assign(new Token("text", "", 0), { content: spaces }));
 }
 
 /** Notes what opens and does not close; an asterisk within a word is more likely to be one. */

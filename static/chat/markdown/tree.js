@@ -36,9 +36,12 @@ function endsLine(token, next) {
 }
 
 function drawInline(tokens, stack, options) {
+  let links = 0;
   for (const token of tokens) {
     const top = stack.at(-1);
+    if (token.tag === "a") links += token.nesting;
     if (token.type === "text") write(top, token.content);
+    else if (token.type === "image" && links > 0 && !options.images) write(top, imageText(token));
     else if (token.type.endsWith("break")) drawBreak(top, token, options);
     else if (token.type === "link_open") stack.push(link(top, token, options));
     else if (token.nesting === 1) stack.push(open(top, token));
@@ -91,7 +94,12 @@ function image(token, { images, allows }) {
   const alt = plainText(token.children);
   if (!allows(src)) return element("span", { title: src }, alt ? [{ text: alt }] : []);
   if (images) return element("img", { src, alt, title: title ?? undefined, loading: "lazy", referrerpolicy: "no-referrer" });
-  return element("a", { class: "image", ...leadingTo(src, title) }, [{ text: alt || src }]);
+  return element("a", { class: "image", ...leadingTo(src, title) }, [{ text: imageText(token) }]);
+}
+
+/** A link within a link there cannot be. */
+function imageText(token) {
+  return plainText(token.children) || token.attrGet("src");
 }
 
 function plainText(tokens) {
