@@ -107,6 +107,14 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ("From and until", {"fields": ("starts", "ends"), "classes": ("collapse",)}),
     )
 
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Name the fields in the list, above which only a column's name stands."""
+        form = super().get_changelist_form(request, **kwargs)
+        for name in self.list_editable:
+            field = form.base_fields[name]
+            field.widget.attrs["aria-label"] = field.label
+        return form
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "keywords":
             kwargs["widget"] = forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})

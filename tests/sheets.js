@@ -103,17 +103,15 @@ async () => {
     for (const one of body.querySelectorAll("*")) drop(one, { dir: "auto", tabindex: "0" });
     for (const quote of body.querySelectorAll("blockquote")) if (!quote.textContent.trim()) quote.textContent = "";
     body.normalize();
-    const last = lastText(body);
-    if (last) last.data = last.data.trimEnd(); // spaces at the very end stay, as they were typed
+    trimEnd(body); // spaces at the very end stay, as they were typed
     return body.innerHTML.replace(/\n$/, "").replace(/(<li>(?:\n?<p>)?)\[X\]/g, "$1[x]");
   }
 
-  function lastText(body) {
-    const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT, (node) => (node.data.trim() ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP));
-    walker.currentNode = body;
-    let last = null;
-    while (walker.nextNode()) last = walker.currentNode;
-    return last;
+  function trimEnd(body) {
+    const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walker.nextNode()) texts.unshift(walker.currentNode);
+    texts.some((text) => (text.data = text.data.trimEnd()));
   }
 
   function bare(link) {

@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--asking", type=count, default=200, help="conversations that ask at the same moment")
     option("--characters", type=count, nargs="+", default=[10_000, 100_000],
            help="lengths of the documents that pages draw")  # fmt: skip
-    option("--step", type=count, default=4, help="characters that a page gets in every frame")
+    option("--step", type=count, default=4, help="characters that a page gets at a time")
     option("--patience", type=positive, default=180.0,
            help="seconds after which a page that still draws is given up")  # fmt: skip
     option("--seconds", type=positive, default=20.0, help="length of the measuring window")

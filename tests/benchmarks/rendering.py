@@ -1,7 +1,8 @@
 """What it costs a page to draw Markdown while it is being written.
 
-The same driver writes the same document into each page: some characters in every frame, and
-frames come as fast as the browser makes them. Everything is loaded before anything is measured.
+The same driver writes the same document into each page, some characters at a time, each time in
+a task of its own, and each subject draws all that it gets at once. So what is measured is drawing:
+asking the browser for frames costs more than many a step. Everything is loaded before.
 Nodes are counted in a run of its own, at the smallest size, by a MutationObserver.
 """
 
@@ -25,8 +26,9 @@ NOTE = """\
 “script” and “main thread” are the processor time of the page's main thread, as Chromium accounts
 for it: all scripts, and all tasks with style, layout and paint. “longest task” is by the clock, and
 so longer where processors are short. “nodes” are those that were put into the page; “drawn” says
-how many of the steps were drawn one by one. “text as it is” is what a frame with a few more
-characters costs whoever draws it."""
+how many of the steps were drawn one by one. “text as it is” is what a few more characters cost
+whoever draws them. The product's page draws once per frame, however many steps came; here it draws
+each."""
 
 HEADINGS = [
     "", "script", "main thread", "vs react-markdown", "longest task", "over 50 ms", "nodes",
@@ -88,7 +90,7 @@ def text_from(
     seen: dict[int, dict[str, dict[str, Any]]], data: dict[str, Any], options: Options
 ) -> str:
     groups = {
-        f"{size:,} characters, {options.step} a frame": rows(results)
+        f"{size:,} characters, {options.step} at a time": rows(results)
         for size, results in seen.items()
     }
     lines = [table(HEADINGS, groups), *unfinished(seen, options)]

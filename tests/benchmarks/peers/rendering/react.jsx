@@ -1,11 +1,12 @@
 import { useEffect, useState } from "react";
+import { flushSync } from "react-dom";
 import { createRoot } from "react-dom/client";
 import Markdown from "react-markdown";
 import remarkGfm from "remark-gfm";
 
 const plugins = [remarkGfm];
 
-/** As its documentation has it: the text is state, and every chunk changes it. */
+/** As its documentation has it: the text is state, and every chunk changes it, and is drawn. */
 function Reply({ onReady }) {
   const [text, setText] = useState("");
   useEffect(() => onReady(setText), [onReady]);
@@ -17,7 +18,7 @@ export async function open(element) {
     createRoot(element).render(<Reply onReady={onReady} />);
   });
   return {
-    append: (chunk) => setText((text) => text + chunk),
+    append: (chunk) => flushSync(() => setText((text) => text + chunk)),
     end: () => {},
   };
 }
