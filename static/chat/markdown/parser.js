@@ -66,8 +66,8 @@ function inline({ tokens, md, env, Token }) {
   const last = env.outline.at(-1)?.type === DEFINITION ? null : lastInline(tokens, env.end);
   for (const token of tokens) {
     if (token.type !== "inline") continue;
-    const text = token === last && env.open ? guess(token.content, md, env) : token.content;
-    md.inline.parse(text, md, env, token.children);
+    if (token === last && env.open) token.children = guess(token.content, md, env);
+    else md.inline.parse(token.content, md, env, token.children);
   }
   if (last) keepSpaces(last, env.end, Token);
 }
@@ -86,12 +86,19 @@ function lastInline(tokens, text) {
   return null;
 }
 
+/** What the text of a paragraph or a cell may become. Most is what it is, and not parsed a second time. */
 function guess(text, md, env) {
-  return guessInline(text, (words) => {
+  let seen, children;
+  const parse = (words) => {
     env.unclosed = "";
-    md.inline.parse(words, md, env, []);
+    seen = words;
+    children = [];
+    md.inline.parse(words, md, env, children);
     return env.unclosed;
-  });
+  };
+  const words = guessInline(text, parse);
+  if (words !== seen) parse(words);
+  return children;
 }
 
 /** Spaces at the very end stay, as they were typed: more may come, and nothing that was said is lost. */

@@ -1,25 +1,23 @@
 // Brings what stands on the page to what is to stand there, and touches nothing that stays the same: a
 // selection in it survives. Each node of a tree knows its place on the page as `dom`.
 
+/** What most elements have of attributes; one and the same, so that it need not be looked through. */
+export const NONE = Object.freeze({});
+
 /** `olds` are on the page, in `parent`, right before `end`; `fresh` take their place. */
 export function patch(parent, olds, fresh, end = null) {
-  for (const [i, node] of fresh.entries()) {
-    if (i >= olds.length) parent.insertBefore(make(node), end);
-    else if (!fits(olds[i], node)) parent.replaceChild(make(node), olds[i].dom);
-    else adapt(olds[i], node);
+  for (let i = 0; i < fresh.length; i++) {
+    if (i >= olds.length) parent.insertBefore(make(fresh[i]), end);
+    else if (olds[i].tag !== fresh[i].tag) parent.replaceChild(make(fresh[i]), olds[i].dom);
+    else adapt(olds[i], fresh[i]);
   }
-  for (const old of olds.slice(fresh.length)) old.dom.remove();
-}
-
-function fits(old, node) {
-  return old.tag === node.tag;
+  for (let i = fresh.length; i < olds.length; i++) olds[i].dom.remove();
 }
 
 function adapt(old, node) {
   node.dom = old.dom;
   if (node.tag === undefined) return rewrite(node.dom, old.text, node.text);
-  for (const name of Object.keys(old.attrs)) if (node.attrs[name] === undefined) node.dom.removeAttribute(name);
-  for (const [name, value] of Object.entries(node.attrs)) if (old.attrs[name] !== value) write(node.dom, name, value);
+  if (old.attrs !== node.attrs) dress(node.dom, old.attrs, node.attrs);
   patch(node.dom, old.kids, node.kids);
 }
 
@@ -31,14 +29,15 @@ function rewrite(dom, old, text) {
   else dom.data = text;
 }
 
+function dress(dom, old, attrs) {
+  for (const name in old) if (attrs[name] === undefined) dom.removeAttribute(name);
+  for (const name in attrs) if (attrs[name] !== old[name] && attrs[name] !== undefined) dom.setAttribute(name, attrs[name]);
+}
+
 function make(node) {
   if (node.tag === undefined) return (node.dom = document.createTextNode(node.text));
   node.dom = document.createElement(node.tag);
-  for (const [name, value] of Object.entries(node.attrs)) write(node.dom, name, value);
+  dress(node.dom, NONE, node.attrs);
   for (const kid of node.kids) node.dom.append(make(kid));
   return node.dom;
-}
-
-function write(dom, name, value) {
-  if (value !== undefined) dom.setAttribute(name, value);
 }

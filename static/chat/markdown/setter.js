@@ -195,6 +195,7 @@ class Fence {
  * needs two lines to be one; and the title of a definition may go on in the next line.
  */
 function completeBlocks(text, blocks) {
+  if (blocks.length < 2) return 0;
   const lines = text.split("\n");
   for (let i = blocks.length - 1; i > 0; i--) {
     const { line, type, isGuess } = blocks[i];

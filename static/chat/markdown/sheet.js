@@ -1,9 +1,9 @@
+import { inNextFrame, notInFrame } from "../frames.js";
+
 /** So much of a long text is set in one go; the rest in the next frames, so that the page never stalls. */
 const SLICE = 6000;
 /** What all sheets of a page may take of one frame, in milliseconds. */
 const BUDGET = 12;
-/** A page that is not painted gets no frames; text must not wait for that. */
-const STALLED = 200;
 const LONG = 1000;
 const PLAIN = /^(?![ #>+=|-]|\d+[.)])(?:(?!www\.|mailto:|:\/\/)[^\n\r\t\0\\`*_[\]<&~@])*$/i;
 
@@ -33,7 +33,6 @@ export class Sheet {
   #ended = false;
   #isDone = true;
   #drawnIn = null;
-  #waiting = null;
   #loading = null;
   #rests = [];
 
@@ -82,7 +81,7 @@ export class Sheet {
   }
 
   stop() {
-    this.#cancel();
+    notInFrame(this.#next);
     this.#setter?.stop();
   }
 
@@ -98,11 +97,11 @@ export class Sheet {
   /** Who is called in each frame draws in it; who is called more often waits for the next. */
   #draw() {
     if (this.#drawnIn === null || this.#drawnIn !== document.timeline.currentTime) this.#render();
-    else this.#wait();
+    else inNextFrame(this.#next);
   }
 
   #render(limit = SLICE) {
-    this.#cancel();
+    notInFrame(this.#next);
     this.#drawnIn = document.timeline.currentTime;
     if (!this.#setter && isPlain(this.#source)) this.#isDone = this.#write();
     else this.#isDone = Setter ? this.#typeset(limit) : this.#load();
@@ -134,14 +133,14 @@ export class Sheet {
 
   #typeset(limit) {
     const budget = takeBudget();
-    if (budget <= 0 && limit !== Infinity) return this.#wait(), false;
+    if (budget <= 0 && limit !== Infinity) return inNextFrame(this.#next), false;
     const began = performance.now();
     this.#setter ??= new Setter(this.#element, this.#options);
     this.#set = Math.min(this.#source.length, this.#set + limit);
     const isAll = this.#set === this.#source.length;
     const isSet = this.#setter.set(this.#source.slice(0, this.#set), { open: !(isAll && this.#ended), rush: limit === Infinity });
     frame.spent += performance.now() - began;
-    if (!isAll || !isSet) this.#wait();
+    if (!isAll || !isSet) inNextFrame(this.#next);
     return isAll && isSet && this.#ended;
   }
 
@@ -149,19 +148,7 @@ export class Sheet {
     for (const resolve of this.#rests.splice(0)) resolve();
   }
 
-  #wait() {
-    this.#waiting ??= {
-      frame: requestAnimationFrame(() => this.#render()),
-      timer: setTimeout(() => this.#render(), document.hidden ? 0 : STALLED),
-    };
-  }
-
-  #cancel() {
-    if (!this.#waiting) return;
-    cancelAnimationFrame(this.#waiting.frame);
-    clearTimeout(this.#waiting.timer);
-    this.#waiting = null;
-  }
+  #next = () => this.#render();
 }
 
 function takeBudget() {

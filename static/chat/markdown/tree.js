@@ -1,5 +1,6 @@
 import { PENDING } from "./guess.js";
 import { unescape } from "./parser.js";
+import { NONE } from "./patch.js";
 
 // From markdown-it's tokens to a tree of what stands on the page: {text} or {tag, attrs, kids}. The line
 // breaks between the elements are those of its own HTML, so that text that is copied has them.
@@ -8,7 +9,7 @@ import { unescape } from "./parser.js";
 export function treeOf(tokens, options) {
   const root = [];
   const stack = [root];
-  for (const [i, token] of tokens.entries()) draw(token, i, tokens, stack, options);
+  for (let i = 0; i < tokens.length; i++) draw(tokens[i], i, tokens, stack, options);
   if (root.at(-1)?.text === "\n") root.pop();
   return root;
 }
@@ -67,11 +68,16 @@ function open(top, token) {
   return node.kids;
 }
 
+/** From left to right, or from right to left, as its text is. */
+const ITS_OWN_WAY = Object.freeze({ dir: "auto" });
+
 /** The page allows no style within the text. */
 function attributes({ attrs, level, block }) {
-  const own = Object.fromEntries(attrs ?? []);
+  const isTop = block && level === 0;
+  if (!attrs) return isTop ? ITS_OWN_WAY : NONE;
+  const own = Object.fromEntries(attrs);
   if (own.style) [own["data-align"], own.style] = [own.style.replace("text-align:", ""), undefined];
-  if (block && level === 0) own.dir = "auto";
+  if (isTop) own.dir = "auto";
   return own;
 }
 
@@ -119,12 +125,12 @@ const LEAVES = {
   code_block: fence,
   image,
   hr: () => element("hr"),
-  code_inline: ({ content }) => element("code", {}, [{ text: content }]),
+  code_inline: ({ content }) => element("code", NONE, [{ text: content }]),
   checkbox: ({ meta }, { words }) => element("input", {
     type: "checkbox", disabled: "", checked: meta.checked ? "" : undefined, "aria-label": meta.checked ? words.done : words.open,
   }),
 };
 
-function element(tag, attrs = {}, kids = []) {
+function element(tag, attrs = NONE, kids = []) {
   return { tag, attrs, kids };
 }
