@@ -109,7 +109,7 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Name the fields in the list, above which only a column's name stands."""
-        form = super().get_changelist_form(request, **kwargs)
+        form = super().get_changelist_form(request, form=CarefulForm, **kwargs)
         for name in self.list_editable:
             field = form.base_fields[name]
             field.widget.attrs["aria-label"] = field.label
@@ -119,9 +119,6 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if db_field.name == "keywords":
             kwargs["widget"] = forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"})
         return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return super().get_changelist_form(request, form=CarefulForm, **kwargs)
 
     @admin.display(description="text")
     def beginning(self, reply: ScriptedReply) -> str:
