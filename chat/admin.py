@@ -108,12 +108,15 @@ class ScriptedReplyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
-        """Name the fields in the list, above which only a column's name stands."""
-        form = super().get_changelist_form(request, form=CarefulForm, **kwargs)
+        return super().get_changelist_form(request, form=CarefulForm, **kwargs)
+
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Name each field in the list, where only its column's name stands above."""
+        formset = super().get_changelist_formset(request, **kwargs)
         for name in self.list_editable:
-            field = form.base_fields[name]
+            field = formset.form.base_fields[name]
             field.widget.attrs["aria-label"] = field.label
-        return form
+        return formset
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "keywords":

@@ -77,7 +77,9 @@ def shell(request: HttpRequest) -> HttpResponse:
 def _shell() -> dict[str, Any]:
     """Return what the service worker has to know; anything new in it makes it a new one."""
     pages = _chat() + _offline()
-    linked = re.findall(rf'(?:href|src)="{re.escape(settings.STATIC_URL)}([^"]+)"', pages)
+    linked = re.findall(
+        rf'(?:href|src|data-style)="{re.escape(settings.STATIC_URL)}([^"]+)"', pages
+    )
     later = assets.modules_later(ENTRY)
     whole = hashlib.sha256(pages.encode())
     for name in (*_plain_names(linked), *later, WORKER):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from chat import answers
-from chat.models import Conversation, User
+from chat.models import Assistant, Conversation, ScriptedReply, User
 from chat.people import Person
 from tests.conftest import Visit
 
@@ -15,6 +15,9 @@ SLOWLY = ("--speed", "0.1")  # characters a second: nobody could wait for the en
 
 def speed(kind: str, pace: str | None) -> float:
     """Return the speed of the usual answer, in a conversation of this kind, to such a wish."""
+    answer = {"trigger": "message", "text": "Hello.", "speed": 30}
+    Assistant.objects.get_or_create(slug="assistant", defaults={"name": "It", "default": True})
+    ScriptedReply.objects.update_or_create(name="answer", defaults=answer)
     alice = User.objects.guest(uuid.uuid4(), "Alice")
     conversation = Conversation.objects.create(owner=alice, kind=kind)
     message = conversation.messages.create(person=alice, text="hi")

@@ -49,6 +49,9 @@ ENDS = """element => {
 STACKED = "".join(letter + "\u0301\u0316" * 40 for letter in "stacked")
 ACCENTED = "ÅÊÇỆ ģṩ̣ gjpqy 👩‍👩‍👧‍👦 นี้ปู่"
 HIDE = "text => { text.style.visibility = 'hidden'; }"
+# Buttons of what is not the newest any more fade away.
+STILL = """() => Promise.all(document.getAnimations()
+  .filter((one) => one instanceof CSSTransition).map((one) => one.finished))"""
 UNCLIP = """text => {
   for (let one = text; one.dataset.role !== "message"; one = one.parentElement) {
     one.style.overflow = "visible";
@@ -181,6 +184,7 @@ async def test_stacked_accents_do_not_run_over_the_neighbours(
         box(above["y"], bubble["y"]),
         box(bubble["y"] + bubble["height"], below["y"] + below["height"]),
     ]
+    await alice.page.evaluate(STILL)
     seen = [await alice.page.screenshot(clip=part) for part in outside]
     await alice.text(alice.replies.nth(1)).evaluate(HIDE)
     assert [await alice.page.screenshot(clip=part) for part in outside] == seen

@@ -7,6 +7,7 @@ import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from posixpath import dirname, join, normpath
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -172,7 +173,8 @@ def test_page_names_all_modules_that_it_will_import(client: Browser) -> None:
         name = needed.pop()
         found.add(name)
         text = (STATIC / name).read_text()
-        imported = re.findall(r'^(?:import|export) [^;(]*?"\./([^"]+)";', text, re.MULTILINE)
-        needed += [f"chat/{path}" for path in imported if f"chat/{path}" not in found]
+        imported = re.findall(r'^(?:import|export) [^;(]*?"(\.[^"]+)";', text, re.MULTILINE)
+        paths = {normpath(join(dirname(name), path)) for path in imported}
+        needed += paths - found
     assert {"chat/chat.js", *preloaded} == found
     assert len(preloaded) == len(found) - 1, "each is named once"

@@ -9,7 +9,6 @@ import { Picker } from "./picker.js";
 import { Pin } from "./pin.js";
 import { Progress } from "./progress.js";
 import { Reader } from "./reader.js";
-import { isShell, leaveShell, recall } from "./recall.js";
 import { Screen } from "./screen.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
@@ -48,9 +47,11 @@ class Chat {
   #keep = new Keep(this.#transcript);
   #ticker = null;
   #quiet = null;
+  #onOnline;
 
-  constructor(root) {
+  constructor(root, { onOnline = () => {} } = {}) {
     this.#root = root;
+    this.#onOnline = onOnline;
     const { socketPath, conversation, opening } = root.dataset;
     const place = conversation || opening;
     const store = new Store();
@@ -71,7 +72,7 @@ class Chat {
   }
 
   /** `recalled` are frames of another time, for where there is no connection. */
-  start(recalled) {
+  start(recalled = []) {
     for (const frame of recalled) this.#receive(frame);
     for (const piece of this.#pieces) piece.start();
     part(this.#root, "messages").addEventListener("click", this.#clicked);
@@ -387,7 +388,7 @@ class Chat {
 
   #showState(state, code) {
     this.#signal.show(state, code);
-    if (state === "online") return isShell(this.#root) && leaveShell();
+    if (state === "online") return this.#onOnline();
     for (const { key, problem } of this.#outbox.letters) if (!problem) this.#queue(key);
   }
 
@@ -436,5 +437,9 @@ function parts(root, roles) {
 }
 
 const root = part(document, "chat");
-const recalled = await recall(root, part(document, "shelf"));
-new Chat(root).start(recalled);
+if ("shell" in root.dataset) {
+  const { recall, leaveShell } = await import("./recall.js");
+  new Chat(root, { onOnline: leaveShell }).start(await recall(root, part(document, "shelf")));
+} else {
+  new Chat(root).start();
+}

@@ -1,4 +1,5 @@
 import { Dialog } from "./dialog.js";
+import { dress } from "./dress.js";
 import { Settings } from "./settings.js";
 
 /** The dialogs over the page. Few visits need them, so they and their clothes are fetched when one is wanted. */
@@ -34,13 +35,4 @@ export class Dialogs {
   open(name) {
     this.#dialogs[name].open();
   }
-}
-
-/** Resolves when the style is there, or will not come. */
-function dress(href) {
-  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
-  return new Promise((resolve) => {
-    link.onload = link.onerror = resolve;
-    document.head.append(link);
-  });
 }

@@ -5,10 +5,9 @@ const CONVERSATION = /^\/c\/([0-9a-f-]+)\/$/;
 /**
  * Without a connection the service worker shows one and the same page in place of every conversation that
  * was kept. Makes that page the one of the conversation that was asked for; returns the frames that say
- * what was kept of it. On every other page there are none.
+ * what was kept of it.
  */
 export async function recall(chat, shelf) {
-  if (!isShell(chat)) return [];
   const all = await kept();
   const [, id] = location.pathname.match(CONVERSATION) ?? [];
   const asked = all.find(({ conversation }) => !id || conversation.id === id);
@@ -17,10 +16,6 @@ export async function recall(chat, shelf) {
   Object.assign(chat.dataset, { conversation: current, socketPath: `/ws/chat/${current}/` });
   shelf.dataset.current = current;
   return [asked, { type: "conversations", archived: false, after: null, conversations: all.map(entry), more: false }];
-}
-
-export function isShell(chat) {
-  return "shell" in chat.dataset;
 }
 
 /** There is a connection again: the page itself can be had instead of what stands in for it. */

@@ -3,7 +3,6 @@ import { Drawer } from "./drawer.js";
 import { Heading } from "./heading.js";
 import { Menu } from "./menu.js";
 import { Notices } from "./notices.js";
-import { Rename } from "./rename.js";
 import { Search } from "./search.js";
 import { get, post } from "./server.js";
 import { Store } from "./store.js";
@@ -23,7 +22,7 @@ export class Sidebar {
   #drawer;
   #menu;
   #search;
-  #rename;
+  #rename = null;
   #undo;
   #notices;
   #pageUndo;
@@ -47,7 +46,6 @@ export class Sidebar {
       onChoose: (act, id) => this.#act(act, id),
     });
     this.#search = this.#makeSearch();
-    this.#rename = new Rename(part("rename-template"), { onSave: (id, title) => this.#save(id, title) });
     const store = Store.ofTab();
     const onUndo = (id, left) => this.#restore(id, left);
     this.#undo = new Undo(this.#notices, store, this.#words, { onUndo });
@@ -137,10 +135,18 @@ export class Sidebar {
 
   #act(act, id) {
     switch (act) {
-      case "rename": return this.#rename.open(this.#conversations.element(id), this.#conversations.find(id));
+      case "rename": return this.#openRename(id);
       case "delete": return this.#delete(this.#conversations.find(id));
       case "pin": case "unpin": case "archive": case "unarchive": return this.#change(id, act);
     }
+  }
+
+  /** Few visits need it. */
+  async #openRename(id) {
+    const found = await import("./rename.js").catch(() => null);
+    if (!found) return this.#notices.show(this.#reason(0));
+    this.#rename ??= new found.Rename(this.#part("rename-template"), { onSave: (id, title) => this.#save(id, title) });
+    this.#rename.open(this.#conversations.element(id), this.#conversations.find(id));
   }
 
   /** Resolves to whether the server has done it; else it is said why not. */

@@ -1,3 +1,4 @@
+import { dress } from "../dress.js";
 import { inNextFrame, notInFrame } from "../frames.js";
 
 /** So much of a long text is set in one go; the rest in the next frames, so that the page never stalls. */
@@ -36,8 +37,9 @@ export class Sheet {
   #loading = null;
   #rests = [];
 
-  static load() {
-    typesetting ??= import("./setter.js").then((module) => (Setter = module.Setter));
+  /** Resolves when the parser is there, and what it sets has its `style`. */
+  static load(style) {
+    typesetting ??= Promise.all([import("./setter.js"), style && dress(style)]).then(([module]) => (Setter = module.Setter));
     return typesetting;
   }
 
@@ -112,7 +114,7 @@ export class Sheet {
   #write() {
     const paragraph = this.#element.firstChild ?? document.createElement("p");
     if (!this.#source) return this.#element.replaceChildren(), true;
-    if (!paragraph.parentNode) this.#element.append(Object.assign(paragraph, { dir: "auto" }));
+    if (!paragraph.parentNode) this.#element.append(paragraph);
     paragraph.textContent = this.#source;
     paragraph.toggleAttribute("data-tip", !this.#ended);
     return true;
@@ -121,7 +123,7 @@ export class Sheet {
   #load() {
     this.#write();
     this.#element.firstChild.className = "raw"; // its line breaks are seen
-    this.#loading ??= Sheet.load().then(() => this.#render(), () => this.#failed());
+    this.#loading ??= Sheet.load(this.#element.dataset.style).then(() => this.#render(), () => this.#failed());
     return false;
   }
 

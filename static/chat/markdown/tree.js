@@ -68,16 +68,17 @@ function open(top, token) {
   return node.kids;
 }
 
-/** From left to right, or from right to left, as its text is. */
+/** What has something at its side: the left or the right one, as its text is. Of other text the style decides. */
+const SIDED = new Set(["blockquote", "ol", "table", "ul"]);
 const ITS_OWN_WAY = Object.freeze({ dir: "auto" });
 
 /** The page allows no style within the text. */
-function attributes({ attrs, level, block }) {
-  const isTop = block && level === 0;
-  if (!attrs) return isTop ? ITS_OWN_WAY : NONE;
+function attributes({ attrs, level, tag }) {
+  const hasSide = level === 0 && SIDED.has(tag);
+  if (!attrs) return hasSide ? ITS_OWN_WAY : NONE;
   const own = Object.fromEntries(attrs);
   if (own.style) [own["data-align"], own.style] = [own.style.replace("text-align:", ""), undefined];
-  if (isTop) own.dir = "auto";
+  if (hasSide) own.dir = "auto";
   return own;
 }
 
