@@ -12,6 +12,18 @@ from tests.client import Client, session
 from tests.providers import Answer
 from tests.server import Server, running
 
+# Few tests that take long: whoever gets such a file last keeps everybody waiting.
+LONG = (
+    *("test_page_axe", "test_page_offline", "test_markdown_hostile", "test_slow_reader"),
+    *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
+    *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with them."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

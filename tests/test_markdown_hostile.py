@@ -129,7 +129,7 @@ async def test_control_characters_hide_nothing(come: Come, server: Server) -> No
 
 async def renamed(person: Person, username: str, name: str) -> str:
     """Let somebody log in and call themselves something else. Return their session."""
-    page = (await person.open("/admin/login/?next=/admin/chat/user/")).page
+    page = (await person.open(f"/admin/login/?next=/admin/chat/user/%3Fq%3D{username}")).page
     await page.get_by_label("Username").fill(username)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
