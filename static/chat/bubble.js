@@ -41,6 +41,7 @@ export class Bubble {
   present(message, name) {
     this.#describe(message, name);
     this.#typewriter.place(message.text);
+    if (!message.live) this.#sheet.end();
     this.#mark(message.status);
   }
 
@@ -171,6 +172,7 @@ export class Bubble {
 
   #settle() {
     this.#typewriter.flush();
+    this.#sheet.end();
     this.#mark(this.#message.status);
   }
 
@@ -185,7 +187,6 @@ export class Bubble {
     if (dataset.status === status) return;
     dataset.status = status;
     const live = isLive(status);
-    if (!live) this.#sheet.end();
     if (!live && this.#what) this.#untell();
     // Nobody wants to hear single characters; the finished reply is announced once, elsewhere.
     this.#attribute("aria-live", live && "off");
