@@ -32,6 +32,11 @@ export class Bubble {
     return this.#editor;
   }
 
+  /** What is said, without its marks. */
+  get words() {
+    return this.#part("text").textContent.trim();
+  }
+
   /** What stands below it: why it is as it is. */
   get note() {
     return this.#part("note").textContent;

@@ -223,7 +223,7 @@ export class View {
   #newBubble() {
     const bubble = new Bubble(this.#elements.template, {
       onShown: this.#onShown,
-      onFinished: (message) => this.#announce(message, bubble.note),
+      onFinished: (message) => this.#announce(message, bubble),
     });
     afterwards(() => bubble.element.toggleAttribute("data-sized", true));
     return bubble;
@@ -274,8 +274,8 @@ export class View {
     element.toggleAttribute("data-follows", Boolean(previous) && !isNewDay && belong(previous, element));
   }
 
-  #announce(message, note) {
-    this.#elements.status.textContent = `${this.#nameOf(message)}: ${[message.text, note].filter(Boolean).join(" ")}`;
+  #announce(message, { words, note }) {
+    this.#elements.status.textContent = `${this.#nameOf(message)}: ${[words, note].filter(Boolean).join(" ")}`;
   }
 }
 

@@ -231,10 +231,15 @@ const BLOCKS = new Set(["BLOCKQUOTE", "DIV", "LI", "OL", "PRE", "TABLE", "TBODY"
 
 function tipOf(dom) {
   if (dom?.nodeType !== Node.ELEMENT_NODE) return null;
-  const last = BLOCKS.has(dom.nodeName) ? dom.lastElementChild : null;
+  const last = dom.nodeName === "TR" ? lastCell(dom) : BLOCKS.has(dom.nodeName) ? dom.lastElementChild : null;
   return last && (BLOCKS.has(last.nodeName) || /^(?:P|H[1-6]|CODE)$/.test(last.nodeName)) ? tipOf(last) : dom;
 }
 
 function isAllowed(address) {
   return ALLOWED.test(address);
+}
+
+/** The cells behind it are not written yet. */
+function lastCell(row) {
+  return [...row.cells].findLast((cell) => cell.hasChildNodes()) ?? row.cells[0];
 }
