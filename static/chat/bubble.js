@@ -225,10 +225,8 @@ export class Bubble {
   #date(created) {
     const time = this.#part("time");
     const lang = document.documentElement.lang || undefined;
-    const today = created.toDateString() === new Date().toDateString();
-    const day = today ? {} : { day: "numeric", month: "short" };
     time.dateTime = created.toISOString();
-    time.textContent = created.toLocaleString(lang, { ...day, hour: "2-digit", minute: "2-digit" });
+    time.textContent = created.toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit" });
     time.title = created.toLocaleString(lang, { dateStyle: "full", timeStyle: "short" });
   }
 }

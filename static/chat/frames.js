@@ -4,7 +4,7 @@ const STALLED = 200;
 const waiting = new Set();
 let alarm = null;
 
-/** Calls `draw` in the next frame, once. One request serves all who wait. */
+/** Calls `draw(now)` in the next frame, once. One request serves all who wait. */
 export function inNextFrame(draw) {
   waiting.add(draw);
   alarm ??= { frame: requestAnimationFrame(ring), timer: setTimeout(ring, document.hidden ? 0 : STALLED) };
@@ -14,11 +14,20 @@ export function notInFrame(draw) {
   waiting.delete(draw);
 }
 
-function ring() {
+function ring(now = performance.now()) {
   cancelAnimationFrame(alarm.frame);
   clearTimeout(alarm.timer);
   alarm = null;
   const all = [...waiting];
   waiting.clear();
-  for (const draw of all) draw();
+  for (const draw of all) attempt(draw, now);
+}
+
+/** What fails keeps nobody else from drawing. */
+function attempt(draw, now) {
+  try {
+    draw(now);
+  } catch (error) {
+    reportError(error);
+  }
 }

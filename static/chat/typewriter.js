@@ -1,3 +1,4 @@
+import { inNextFrame, notInFrame } from "./frames.js";
 import { characters, codePoints } from "./text.js";
 
 /** How far the drawing stays behind what has arrived, so that bursts ten times a second come out even. */
@@ -6,8 +7,6 @@ const DELAY = 130;
 const CATCH_UP = 400;
 /** Without motion, text comes in steps this far apart. */
 const STEP = 500;
-/** A page that gets no frame for so long is not being painted at all; text must not wait for that. */
-const STALLED = 200;
 const FRAME = 1000 / 60;
 /** Who wants it faster shall not wait for it to come out even. */
 const FASTER = 1 / 3;
@@ -17,12 +16,10 @@ const dressed = globalThis.document?.documentElement.dataset ?? {};
 
 const browser = {
   request(draw) {
-    return { frame: requestAnimationFrame(draw), timer: setTimeout(() => draw(performance.now()), STALLED) };
+    inNextFrame(draw);
+    return draw;
   },
-  cancel({ frame, timer }) {
-    cancelAnimationFrame(frame);
-    clearTimeout(timer);
-  },
+  cancel: notInFrame,
   get hidden() { return document.hidden; },
   get calm() { return dressed.motion === "calm" || matchMedia("(prefers-reduced-motion: reduce)").matches; },
   get pace() { return dressed.pace; },
