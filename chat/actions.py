@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from chat import answers, limits, listing, protocol, revisions
+from chat import access, answers, limits, listing, mentions, protocol, revisions
+from chat.access import Right
 from chat.characters import boundary
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.models import LIVE, Conversation, Message
+from chat.models import LIVE, Conversation, Membership, Message
 from chat.people import Person
 from chat.protocol import Refused
 from chat.reply import run, turns
@@ -38,16 +39,25 @@ def begin(greeting: Message) -> None:
     turns.begin(greeting)
 
 
-def enter(person: Person, conversation: uuid.UUID) -> Conversation:
-    """Return the conversation if `person` may be in it.
+def enter(person: Person, conversation: uuid.UUID | str) -> access.Place:
+    """Return the place of `person` in a conversation, or in the room at an address.
 
-    Raises Refused (`not_found`) if not: whether it exists is nobody else's business.
+    Raises Refused as `access.place` does.
     """
-    found = Conversation.objects.of(person.id).filter(pk=conversation).first()
-    if found is None:
-        raise Refused("not_found", "There is no such conversation.")
-    found.touch()
+    if isinstance(conversation, str):
+        found = access.room(person, conversation)
+    else:
+        found = access.place(person, conversation)
+    if found.conversation.owner_id == person.id:
+        found.conversation.touch()
     return found
+
+
+def see(person: Person, conversation: Conversation) -> None:
+    """Note that `person` sees now what is new in a conversation in which they have a seat."""
+    newest = conversation.messages.order_by("-pk").values_list("pk", flat=True).first() or 0
+    seats = Membership.objects.seats().filter(conversation=conversation, person=person.id)
+    seats.filter(seen__lt=newest).update(seen=newest)
 
 
 async def send(
@@ -69,18 +79,20 @@ async def send(
     if is_new:
         await _publish(message, key)
         await listing.tell(conversation, but_in=conversation.pk)
+        listing.count_up(message)
     if reply is not None:
         await _write(reply)
     return message, is_new
 
 
-async def stop(conversation: Conversation, reply: int, at: int | None) -> None:
+async def stop(person: Person, conversation: Conversation, reply: int, at: int | None) -> None:
     """End a live reply, wherever it is written; the text it keeps ends at `at` code points.
 
     What was stored is final even if nobody hears of it: no writer can save over it.
     """
+    await _or_unavailable(_check_stop, person, conversation, reply, reply=reply)
     running = run.runs().get(reply)
-    if running is not None and running.message.conversation_id == conversation.pk:
+    if running is not None:
         if not await running.stop(at):
             raise _ended(reply)
         return
@@ -115,7 +127,10 @@ async def carry_on(
 
 
 async def edit(person: Person, conversation: Conversation, message: int, text: str) -> None:
-    """Change one's own message and have it answered anew; what was before, is kept."""
+    """Change one's own message and have it answered anew; what was before, is kept.
+
+    In a room it is only changed, as others have spoken since.
+    """
     args = (person, conversation.pk, message, text)
     revised = await _or_unavailable(revisions.edit, *args, message=message)
     await _show(revised)
@@ -137,10 +152,17 @@ async def show_version(
 
 
 async def remove(person: Person, conversation: Conversation, message: int) -> None:
-    """Take back a message that waits in line to be answered."""
+    """Delete a message of one's own, with what waits in line to answer it.
+
+    Who moderates a room may delete any, and a reply is stopped by that.
+    """
     args = (person, conversation.pk, message)
+    await _or_unavailable(revisions.check_remove, *args, message=message)
+    if running := run.runs().get(message):
+        await running.stop(0)
     gone = await _or_unavailable(revisions.remove, *args, message=message)
     await hub().take_away(conversation.pk, gone)
+    await turns.advance(conversation.pk)
 
 
 def thoughts(conversation: Conversation, reply: int) -> str:
@@ -244,6 +266,7 @@ def _post(
     pace: str | None,
 ) -> tuple[Message, Message | None, bool]:
     """Return the message, the reply to write if there is one, and whether the message is new."""
+    access.place(person, conversation.pk, Right.WRITE)
     if posted := _posted(person, conversation, key):
         return posted, None, False
     limits.check_replies(person)
@@ -274,8 +297,20 @@ def _post_new(
     # Before all else: who posts here at the same moment waits, and then sees what is live.
     if not conversation.take_up():
         raise Refused("not_found", "There is no such conversation any more.")
-    message = conversation.messages.create(person=user, text=text, key=key)
+    called = mentions.found_in(text, conversation).ids if "@" in text else []
+    message = conversation.messages.create(person=user, text=text, key=key, mentions=called)
+    if conversation.is_room:
+        conversation.memberships.get_or_create(person=user)
     return message, answers.to_message(message, person, assistant, pace)
+
+
+def _check_stop(person: Person, conversation: Conversation, reply: int) -> None:
+    place = access.place(person, conversation.pk)
+    message = conversation.messages.find(reply)
+    if message is None or message.assistant is None:
+        raise Refused("not_found", "There is no such reply.")
+    if not place.may_change(revisions.asker(message), person):
+        raise Refused("forbidden", "Only who asked for it, and the moderators, may stop it.")
 
 
 def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> Message:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chat import scripts
+from chat import mentions, scripts
 from chat.assistants import scripted
 from chat.assistants.scripted import Occasion, Verdict
 from chat.models import WAITING, Assistant, Conversation, Message, ScriptedReply
@@ -28,21 +28,31 @@ def to_message(
 ) -> Message | None:
     """Open the reply to `message`, by the assistant called `slug`; None if nobody answers.
 
-    In a private conversation it is typed at the `pace` that its only reader wishes for.
+    In a private conversation it is typed at the `pace` that its only reader wishes for. In a room
+    the assistant may speak only when it is mentioned (`slug` does that too), or never.
     """
+    conversation = message.conversation
+    if conversation.is_room:
+        slug = slug or _mentioned(message, person)
+        asked = slug is not None or conversation.answers == Conversation.Answers.ALWAYS
+        if conversation.answers == Conversation.Answers.NEVER or not asked:
+            return None
     content = content_for(message, person, slug)
     if content is None:
         return None
-    if pace is not None and message.conversation.kind == Conversation.PRIVATE:
+    if conversation.is_room:
+        return _open(conversation, content, reply_to=message, asked_by=message.person)
+    if pace is not None:
         content["speed"] *= TIMES_AS_FAST[pace]
-    return _open(message.conversation, content, reply_to=message)
+    return _open(conversation, content, reply_to=message)
 
 
 def content_for(message: Message, person: Person, slug: str | None = None) -> dict[str, Any] | None:
     """Return what an answer to `message` consists of, before any of it is written."""
     conversation = message.conversation
     assistant = _assistant(person, conversation, slug)
-    if slug is not None and assistant is not None and conversation.assistant_id != assistant.pk:
+    chosen = slug is not None and not conversation.is_room  # a room's own is its moderators' choice
+    if chosen and assistant is not None and conversation.assistant_id != assistant.pk:
         conversation.assistant = assistant
         conversation.save(update_fields=["assistant"])
     returning = message.is_not_the_first()
@@ -60,7 +70,7 @@ def to_waiting(conversation: uuid.UUID, rule: int) -> Message | None:
     """Open the interval reply `rule`; None if it does not apply, or another process was quicker."""
     found = Conversation.objects.filter(pk=conversation, deleted=None).first()
     chosen = ScriptedReply.objects.filter(pk=rule, trigger=scripted.INTERVAL).first()
-    if found is None or chosen is None or chosen.every is None:
+    if found is None or found.owner_id is None or chosen is None or chosen.every is None:
         return None
     person = Person.visitor(found.owner_id)
     occasion = Occasion(scripted.INTERVAL, _wrote_before(person), timezone.now())
@@ -107,6 +117,13 @@ def _assistant(person: Person, conversation: Conversation, slug: str | None) -> 
     return (chosen and offered.filter(pk=chosen).first()) or offered.first()
 
 
+def _mentioned(message: Message, person: Person) -> str | None:
+    """Return the slug of the first assistant that `message` mentions, if `person` may ask it."""
+    called = mentions.found_in(message.text, message.conversation).assistants
+    offered = set(offered_to(person).values_list("slug", flat=True))
+    return next((assistant.slug for assistant in called if assistant.slug in offered), None)
+
+
 def _open_scripted(
     conversation: Conversation, chosen: ScriptedReply | None, person: Person, key: str | None = None
 ) -> Message | None:
@@ -119,7 +136,8 @@ def _open_scripted(
 
 
 def _open(conversation: Conversation, content: dict[str, Any], **fields: Any) -> Message:
-    """Open a reply; it waits in line if another one is still being written."""
-    is_next = not conversation.messages.live().exists()
+    """Open a reply; it waits in line if another one of the same line is still being written."""
+    line = conversation.messages.live().filter(asked_by=fields.get("asked_by"))
+    is_next = not line.exists()
     lease = PROCESS if is_next else ""
     return conversation.messages.create(status=WAITING, lease=lease, **content, **fields)

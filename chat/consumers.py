@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -11,9 +12,10 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from chat import actions, answers, limits, listing, protocol
+from chat import access, actions, answers, limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import LiveReply, Send, Viewer, hub
+from chat.live.presence import presence
 from chat.models import LIVE, Conversation, Message
 from chat.people import Person, at_socket
 from chat.protocol import Refused
@@ -70,6 +72,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._working: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._is_stale = False  # what was read last is not what is shown now
+        self._link: str | None = None  # the token of the link by which they watch
+        self._has_company = False  # others may write here too
+        self._is_counted = False  # among those who are here
 
     async def __call__(self, scope: Frame, receive: Receive, send: Send) -> None:
         # Channels' own way here has two tasks for every frame, and a visit to the database thread.
@@ -111,25 +116,51 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
         self._person = person
         limits.check_connections(person, hub().connections(person.id))
-        self._conversation, greeting = await self._open(person)
+        self._viewer, greeting = await self._open(person)
         limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
         self.scope = {}  # headers and the like; nobody asks for them any more
-        self._viewer = Viewer(
-            person.id, self._conversation.pk, self.base_send, self.close, self._renew
-        )
         hub().watch(self._viewer)
         await self._read()
         if greeting is not None:
             actions.begin(greeting)
 
+    async def _open(self, person: Person) -> tuple[Viewer, Message | None]:
+        """Find the conversation, or open a new one; return who watches it, and its greeting."""
+        match self.scope["url_route"]["kwargs"]:
+            case {"token": token}:
+                link = await in_database(access.linked, token)
+                self._link, self._conversation = token, link.conversation
+                return self._watching(access.WATCHER, link.pk), None
+            case {"conversation": where} | {"slug": where}:
+                place = await in_database(actions.enter, person, where)
+                self._conversation = place.conversation
+                if self._conversation.unread and place.role == access.OWNER:
+                    await listing.tell_read(self._conversation)
+                return self._watching(place.role), None
+        self._conversation, greeting = await actions.start(person)
+        return self._watching(access.OWNER), greeting
+
+    def _watching(self, role: str, link: int | None = None) -> Viewer:
+        here = (self._person.id, self._conversation.pk, self.base_send, self.close, self._renew)
+        return Viewer(*here, role=role, link=link)
+
+    async def _show_up(self) -> None:
+        """Be seen by the others where there are any, and see them."""
+        assert self._viewer is not None, "it watches already"
+        if self._viewer.gone or self._is_counted:
+            return
+        self._is_counted = True
+        who = (self._person.id, self._person.name)
+        await self._tell(presence().come(self._conversation.pk, *who))
+        await self._note_seen()
+
     async def _read(self) -> None:
         """Read the conversation, and let the viewer join with that."""
         assert self._viewer is not None, "it watches already, so that it misses nothing"
-        try:
-            snapshot, others = await in_database(self._snapshot)
-        except Conversation.DoesNotExist:
-            raise Refused("not_found", "There is no such conversation.") from None
+        snapshot, others = await in_database(self._snapshot)
         await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
+        if self._has_company:
+            await self._show_up()
 
     def _renew(self) -> None:
         self._is_stale = True
@@ -146,19 +177,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             logger.error("a conversation cannot be read again: %s", error)
             await self.close(protocol.RESTART)
 
-    async def _open(self, person: Person) -> tuple[Conversation, Message | None]:
-        id: UUID | None = self.scope["url_route"]["kwargs"].get("conversation")
-        if id is None:
-            return await actions.start(person)
-        conversation = await in_database(actions.enter, person, id)
-        if conversation.unread:
-            await listing.tell_read(conversation)
-        return conversation, None
-
     def _snapshot(self) -> tuple[list[Frame], Frame]:
         """Return the newest messages, and what else there is to tell of the conversation."""
         self._is_stale = False
-        self._conversation.refresh_from_db(fields=["title", "assistant"])
+        self._conversation = self._look()
+        self._has_company = self._link is None and self._conversation.has_several_people()
         messages, has_earlier = actions.page(self._conversation)
         offered = answers.offered_to(self._person).values("slug", "name", "default")
         return [message.as_frame(for_person=self._person.id) for message in messages], {
@@ -167,8 +190,17 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             "has_earlier": has_earlier,
         }
 
+    def _look(self) -> Conversation:
+        """Return the conversation as it is now. Raises Refused if they may not read it now."""
+        if self._link is not None:
+            return access.linked(self._link).conversation
+        return access.place(self._person, self._conversation.pk).conversation
+
     def _ready(self, messages: list[Frame], others: Frame) -> str:
+        assert self._viewer is not None, "who joins watches already"
         you = self._person.as_frame()
+        if self._has_company or self._link:
+            you["role"] = self._viewer.role
         return protocol.frame(
             "ready", protocol=protocol.VERSION, you=you, messages=messages, **others
         )
@@ -176,8 +208,16 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     def _leave(self) -> None:
         if self._viewer is not None:
             hub().leave(self._viewer)
+        if self._is_counted:
+            self._is_counted = False
+            presence().go(self._conversation.pk, self._person.id)
+            self._seeing = asyncio.ensure_future(self._note_seen())
         # What was said before was said; only answers are of no use any more.
         self._todo = [frame for frame in self._todo if frame["type"] in ACTS]
+
+    async def _note_seen(self) -> None:
+        with suppress(DatabaseError):  # then it counts as unread: no great harm
+            await in_database(actions.see, self._person, self._conversation)
 
     # --- frames
 
@@ -208,8 +248,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
                 hub().ack(self._viewer, reply, at)
             case {"type": "ping"}:
                 await self._tell(protocol.frame("pong", t=frame.get("t")))
+            case {"type": "typing"} if self._is_counted:
+                await presence().type(self._conversation.pk, self._person.id, time.monotonic())
             case {"type": "typing"}:
-                pass  # of interest where there are several people: in rooms
+                pass  # there is nobody else
             case {"type": "sync", "reply": reply, "at": at} if live := self._live(reply):
                 self._pay_for(len(live.text) - at, reply=reply)
                 await hub().sync(self._viewer, live, at)
@@ -247,11 +289,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._working = None
 
     async def _act(self, frame: Frame) -> None:
+        if self._link is not None and frame["type"] in ACTS:
+            raise Refused("forbidden", "You can only watch here.", **protocol.whose(frame))
         match frame:
             case {"type": "message.send", "text": text, "key": key}:
                 await self._post(text, key, frame.get("assistant"), frame.get("pace"))
             case {"type": "reply.stop", "reply": reply}:
-                await actions.stop(self._conversation, reply, frame.get("at"))
+                await actions.stop(self._person, self._conversation, reply, frame.get("at"))
             case {"type": "reply.retry" | "reply.regenerate" | "reply.continue", "reply": reply}:
                 rewrite = REWRITES[frame["type"]]
                 await rewrite(self._person, self._conversation, reply, frame.get("assistant"))
@@ -266,6 +310,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
                 await self._answer(frame)
 
     async def _answer(self, frame: Frame) -> None:
+        await in_database(self._look)
         match frame:
             case {"type": "reply.thoughts", "reply": reply}:
                 await self._send_thoughts(reply)

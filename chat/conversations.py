@@ -97,7 +97,7 @@ def remove_slice(id: UUID) -> bool:
 
 
 def own(person: Person, id: UUID) -> Conversation:
-    """Return the conversation, without noting that anybody looked at it."""
+    """Return a conversation of one's own, without noting that anybody looked at it."""
     found = Conversation.objects.of(person.id).filter(pk=id).first()
     if found is None:
         raise _unknown()

@@ -1,14 +1,22 @@
 """The list of somebody's conversations: what stands in it, and how their pages hear of changes."""
 
 import uuid
+from collections import Counter
 from typing import Any
 
+from django.db.models import F, Q
+
 from chat import protocol
+from chat.database import in_database
 from chat.live.hub import hub
-from chat.models import Conversation
+from chat.live.per_loop import PerLoop
+from chat.live.ticker import ticker
+from chat.models import Conversation, Membership, Message
 from chat.protocol import Refused
 
 PAGE = 50  # conversations at a time
+COUNTING = 1.0  # seconds; members hear at most so often how much is new in a room
+MOST_UNREAD = 100  # what is more is not counted
 
 Entry = dict[str, Any]
 
@@ -28,6 +36,48 @@ def entries(
     return [{**each.as_entry(), "typing": each.typing} for each in found[:PAGE]], len(found) > PAGE
 
 
+def joined(person: uuid.UUID) -> list[Entry]:
+    """Return the rooms, and others' conversations, in which `person` has a seat: newest first.
+
+    Each with `unread`, how many messages came since they were there; at most MOST_UNREAD.
+    """
+    seats = Membership.objects.seats().filter(person=person, conversation__deleted=None)
+    newest = F("conversation__written").desc(nulls_last=True)
+    found = list(seats.select_related("conversation").order_by(newest, "-pk")[:PAGE])
+    return [{**seat.conversation.as_entry(), "unread": _unread(seat)} for seat in found]
+
+
+def count_up(message: Message) -> None:
+    """Note a new message in a room; those who have a seat there and are elsewhere hear of it."""
+    if message.conversation.is_room or message.conversation.owner_id != message.person_id:
+        _news().count(message.conversation_id)
+
+
+class News:
+    """How many messages are new in each room, since its members were told."""
+
+    def __init__(self) -> None:
+        self._new: Counter[uuid.UUID] = Counter()
+
+    def count(self, conversation: uuid.UUID) -> None:
+        self._new[conversation] += 1
+        ticker().add(self._tell, COUNTING)
+
+    async def _tell(self, now: float) -> None:
+        new, self._new = self._new, Counter()
+        if not new:
+            ticker().remove(self._tell)
+        for conversation, more in new.items():
+            frame = protocol.frame("conversation", id=str(conversation), unread=True, more=more)
+            here = hub().here()
+            for person in await in_database(_seated, conversation, here):
+                if not hub().watches(person, conversation):
+                    await hub().tell_person(person, frame)
+
+
+_news = PerLoop(News)
+
+
 async def tell(conversation: Conversation, *, but_in: uuid.UUID | None = None, **news: Any) -> None:
     """Tell all pages of its owner, but those in the conversation `but_in`, how it is listed."""
     frame = protocol.frame("conversation", **conversation.as_entry(), **news)
@@ -44,6 +94,18 @@ async def tell_deleted(conversation: Conversation) -> None:
     """Tell all pages of its owner that it is gone."""
     frame = protocol.frame("conversation", id=str(conversation.pk), deleted=True)
     await hub().tell_person(conversation.owner_id, frame)
+
+
+def _unread(seat: Membership) -> int:
+    others = Message.objects.filter(~Q(person=seat.person_id), conversation=seat.conversation_id)
+    new = others.filter(branch_of=None, pk__gt=seat.seen).values("pk")[:MOST_UNREAD]
+    return new.count()
+
+
+def _seated(conversation: uuid.UUID, people: list[uuid.UUID]) -> list[uuid.UUID]:
+    seats = Membership.objects.seats().filter(conversation=conversation)
+    known = set(people)
+    return [person for person in seats.values_list("person", flat=True) if person in known]
 
 
 def _last(owner: uuid.UUID, id: uuid.UUID) -> Conversation:

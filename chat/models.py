@@ -72,6 +72,9 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.name or self.username
 
+    def as_author(self) -> dict[str, str]:
+        return {"id": str(self.pk), "name": str(self)}
+
 
 class ApiKey(models.Model):
     """Lets a program act as an account. Only a digest of the key is stored."""
@@ -474,8 +477,16 @@ class ScriptedReply(models.Model):
 
 class Conversations(models.QuerySet["Conversation"]):
     def of(self, person_id: uuid.UUID) -> Self:
-        """Those that this person may enter."""
+        """Those that are this person's own."""
         return self.filter(owner_id=person_id, deleted=None)
+
+    def rooms(self) -> Self:
+        return self.filter(kind=Conversation.ROOM, deleted=None)
+
+    def joined_by(self, person_id: uuid.UUID) -> Self:
+        """Those of others, and the rooms, in which this person has a seat."""
+        seats = Membership.objects.seats().filter(person=person_id)
+        return self.filter(deleted=None, pk__in=seats.values("conversation"))
 
     def listed(self) -> Self:
         """Those in which somebody wrote, in the order of the list: pinned ones on top."""
@@ -494,9 +505,17 @@ class Conversations(models.QuerySet["Conversation"]):
 
 
 class Conversation(models.Model):
-    """What people and an assistant write in."""
+    """What people and an assistant write in: a private one, which has an owner, or a room.
 
-    PRIVATE = "private"
+    A private one can be shared: whoever takes part in it has a Membership, as everyone in a room.
+    """
+
+    PRIVATE, ROOM = "private", "room"
+
+    class Answers(models.TextChoices):
+        MENTIONED = "mentioned", "when it is mentioned"
+        ALWAYS = "always", "every message"
+        NEVER = "never", "never"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, default=PRIVATE, editable=False)
@@ -507,8 +526,24 @@ class Conversation(models.Model):
         User,
         on_delete=models.CASCADE,
         db_constraint=False,
+        null=True,
         related_name="conversations",
     )
+
+    # Of rooms.
+    slug = models.SlugField("address", max_length=60, unique=True, null=True)
+    description = models.CharField(max_length=500, blank=True)
+    listed = models.BooleanField(
+        default=True, help_text="Anyone may find it and write in it. Off: only by a link."
+    )
+    answers = models.CharField(
+        "the assistant answers",
+        max_length=16,
+        choices=Answers.choices,
+        default=Answers.MENTIONED,
+    )
+    closed = models.DateTimeField(null=True, blank=True)  # since when nobody writes any more
+
     created = models.DateTimeField(default=timezone.now, editable=False)
     used = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
     # Whom its owner chose last; None: whoever is the default.
@@ -537,16 +572,34 @@ class Conversation(models.Model):
         return self.title or str(self.id)
 
     def get_absolute_url(self) -> str:
+        if self.is_room:
+            return reverse("room", args=(self.slug,))
         return reverse("conversation", args=(self.pk,))
+
+    @property
+    def is_room(self) -> bool:
+        return self.kind == self.ROOM
 
     def as_frame(self) -> dict[str, Any]:
         """Return what `ready` tells of it, with the assistant that was chosen, if one was."""
         chosen = {"assistant": self.assistant.slug} if self.assistant else {}
-        return {"id": str(self.pk), "kind": self.kind, "title": self.title, **chosen}
+        room = self.as_room() if self.is_room else {}
+        return {"id": str(self.pk), "kind": self.kind, "title": self.title, **chosen, **room}
+
+    def as_room(self) -> dict[str, Any]:
+        """Return what the people in a room are told of it, beside its title."""
+        return {
+            "slug": self.slug,
+            "description": self.description,
+            "listed": self.listed,
+            "answers": self.answers,
+            "closed": self.closed is not None,
+        }
 
     def as_entry(self) -> dict[str, Any]:
         """Return what the lists of conversations tell of it."""
         return {
+            **({"kind": self.kind, "slug": self.slug} if self.is_room else {}),
             "id": str(self.pk),
             "title": self.title,
             "pinned": self.pinned,
@@ -555,21 +608,89 @@ class Conversation(models.Model):
             "written": self.written and self.written.isoformat(timespec="microseconds"),
         }
 
+    def has_several_people(self) -> bool:
+        """Whether more than its owner may write in it."""
+        return self.is_room or self.memberships.exists()
+
     def take_up(self) -> bool:
         """Note that somebody writes here now, which brings it back; False if it was deleted."""
         now = timezone.now()
         here = Conversation.objects.filter(pk=self.pk, deleted=None)
         if not here.update(used=now, written=now, archived=False):
             return False
-        self.refresh_from_db(fields=["title", "pinned", "archived", "unread", "written"])
+        told = ["title", "pinned", "archived", "unread", "written", "answers", "assistant"]
+        self.refresh_from_db(fields=told)
         return True
 
     def touch(self) -> None:
-        """Note that somebody is here, who sees what is new."""
+        """Note that its owner is here, who sees what is new."""
         if self.unread:
             with suppress(DatabaseError):  # as with the note of their use
                 Conversation.objects.filter(pk=self.pk).update(unread=False)
         _note_use(Conversation.objects.filter(pk=self.pk), "used", self.used)
+
+
+class Memberships(models.QuerySet["Membership"]):
+    def seats(self) -> Self:
+        """Without those of people who are banned."""
+        return self.exclude(role=Membership.Role.BANNED)
+
+
+class Membership(models.Model):
+    """Somebody's seat in a room, or in another one's conversation; or that they are banned."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", "owner"
+        MODERATOR = "moderator", "moderator"
+        MEMBER = "member", "member"
+        BANNED = "banned", "banned"
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="memberships"
+    )
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.MEMBER)
+    joined = models.DateTimeField(default=timezone.now, editable=False)
+    seen = models.BigIntegerField(default=0, editable=False)  # the id of the newest message then
+
+    objects = Memberships.as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("conversation", "person", name="one_seat_for_each"),)
+
+    def __str__(self) -> str:
+        return f"{self.person} ({self.role})"
+
+
+class Link(models.Model):
+    """Lets whoever has it watch a conversation, or take a seat in it, until it is revoked."""
+
+    class Right(models.TextChoices):
+        WATCH = "watch", "watch"
+        JOIN = "join", "take part"
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="links")
+    token = models.CharField(max_length=43, unique=True, editable=False)
+    right = models.CharField(max_length=8, choices=Right.choices)
+    creator = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    revoked = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.get_right_display()}: {self.conversation}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("link", args=(self.token,))
+
+    def as_entry(self) -> dict[str, Any]:
+        """Return what those are told who may revoke it."""
+        created = self.created.isoformat(timespec="seconds")
+        path = self.get_absolute_url()
+        return {"id": self.pk, "right": self.right, "path": path, "created": created}
+
+    @staticmethod
+    def new_token() -> str:
+        return secrets.token_urlsafe(32)
 
 
 class Messages(models.QuerySet["Message"]):
@@ -598,8 +719,12 @@ class Messages(models.QuerySet["Message"]):
         return claimed.update(lease=new_lease, beat=F("beat") + 1) == 1
 
     def to_be_written(self) -> Self:
-        """Live replies, without those that wait until others in their conversation have ended."""
-        others = Message.objects.live().filter(conversation=OuterRef("conversation"))
+        """Live replies, without those that wait until others in their line have ended.
+
+        A private conversation is one line; in a room each person has one of their own.
+        """
+        same_line = Q(asked_by=OuterRef("asked_by")) | Q(asked_by=None)
+        others = Message.objects.live().filter(same_line, conversation=OuterRef("conversation"))
         before = others.filter(Q(pk__lt=OuterRef("pk")) | ~Q(lease=""))
         return self.live().filter(~Q(lease="") | ~Exists(before))
 
@@ -616,12 +741,14 @@ class Messages(models.QuerySet["Message"]):
 
     def find(self, id: int) -> "Message | None":
         """Return the message with its author; None if there is none."""
-        return self.select_related("person", "assistant", "conversation").filter(pk=id).first()
+        known = self.select_related("person", "assistant", "conversation", "asked_by")
+        return known.filter(pk=id).first()
 
     def page(self, size: int, before: int | None = None) -> list["Message"]:
         """Return the newest `size` (older than the message `before`), the oldest first."""
         older = self.shown() if before is None else self.shown().filter(pk__lt=before)
-        told = older.select_related("person", "assistant").defer("script", "thoughts")
+        told = older.select_related("person", "assistant", "asked_by")
+        told = told.defer("script", "thoughts")
         return list(told.order_by("-pk")[:size])[::-1]
 
 
@@ -682,6 +809,10 @@ class Message(Content):
     )
     person = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
     reply_to = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    # Of a reply in a room: to whom.
+    asked_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    mentions = models.JSONField(default=list, blank=True)  # ids of people
+    edited = models.DateTimeField(null=True, editable=False)
     key = models.CharField(max_length=64, null=True)
     lease = models.CharField(max_length=64, blank=True)
     beat = models.BigIntegerField(default=0)
@@ -743,6 +874,9 @@ class Message(Content):
             "key": self.key if is_person and self.person_id == for_person else None,
             "error": self.error,
             **({"thought": self.thought} if self.thought else {}),
+            **({"edited": True} if self.edited else {}),
+            **({"mentions": self.mentions} if self.mentions else {}),
+            **({"asked_by": self.asked_by.as_author()} if self.asked_by else {}),
         }
 
     @property
@@ -771,10 +905,14 @@ class Message(Content):
         self.save()
 
     def begin_version(self) -> list[int]:
-        """Put what it says now aside, to say something else; return what is not shown any more."""
+        """Put what it says now aside, to say something else; return what is not shown any more.
+
+        In a room everything stays where it is: what follows is not only about this.
+        """
         self.others.create(number=self.version, **self.content)
-        followers = list(self.followers().values_list("pk", flat=True))
-        self.followers().update(branch_of=self, branch_version=self.version)
+        branch = self.followers() if not self.conversation.is_room else Message.objects.none()
+        followers = list(branch.values_list("pk", flat=True))
+        branch.update(branch_of=self, branch_version=self.version)
         self.version = self.versions = self.versions + 1
         return followers
 
@@ -785,7 +923,8 @@ class Message(Content):
         """
         wanted = self.others.get(number=number)
         self.others.create(number=self.version, **self.content)
-        self.followers().update(branch_of=self, branch_version=self.version)
+        if not self.conversation.is_room:
+            self.followers().update(branch_of=self, branch_version=self.version)
         self.branches.filter(branch_version=number).update(branch_of=None, branch_version=None)
         self.content, self.version = wanted.content, number
         wanted.delete()

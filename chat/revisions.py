@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
-from chat import answers, limits
-from chat.models import FAILED, INTERRUPTED, STOPPED, WAITING, Conversation, Message, Version
+from chat import access, answers, limits, mentions
+from chat.access import Right
+from chat.models import FAILED, INTERRUPTED, LIVE, STOPPED, WAITING, Message, Messages, Version
 from chat.people import Person
 from chat.protocol import Refused
 from chat.reply.journal import PROCESS
@@ -57,21 +60,26 @@ def carry_on(person: Person, conversation: UUID, id: int, slug: str | None) -> R
 def edit(person: Person, conversation: UUID, id: int, text: str) -> Revised:
     """Change what somebody wrote, and have it answered anew."""
     with transaction.atomic():
-        message = _at_rest(person, conversation, id)
+        message = _found(person, conversation, id)
         if message.person_id != person.id:
             raise Refused("forbidden", "You can only change what you wrote yourself.")
+        _check_at_rest(message)
         limits.check_replies(person)
         limits.count_message(person)
         gone = message.begin_version()
-        message.text = text
+        message.text, message.edited = text, timezone.now()
+        message.mentions = mentions.found_in(text, message.conversation).ids
         message.save()
+        if message.conversation.is_room:
+            return Revised(message, gone)
         return Revised(message, gone, answers.to_message(message, person))
 
 
 def show_version(person: Person, conversation: UUID, id: int, number: int) -> Revised | None:
     """Show another version of a message, with all that followed it; None if it is shown already."""
     with transaction.atomic():
-        message = _at_rest(person, conversation, id)
+        message = _changeable(person, conversation, id)
+        _check_at_rest(message)
         if number == message.version:
             return None
         limits.count_message(person)  # all who are there read the conversation anew
@@ -79,49 +87,84 @@ def show_version(person: Person, conversation: UUID, id: int, number: int) -> Re
             message.show_version(number)
         except Version.DoesNotExist:
             raise Refused("not_found", "There is no such version.") from None
-        return Revised(_message(person, conversation, id))  # its author may be another one
+        return Revised(_found(person, conversation, id))  # its author may be another one
+
+
+def check_remove(person: Person, conversation: UUID, id: int) -> None:
+    """Raise Refused if `person` may not delete the message."""
+    place = access.place(person, conversation)
+    message = place.conversation.messages.shown().find(id)
+    if message is None:
+        raise _unknown()
+    mine = message.person_id == person.id and place.right >= Right.WRITE
+    if not mine and not (message.conversation.is_room and place.right >= Right.MODERATE):
+        raise Refused("forbidden", "You can only delete what you wrote yourself.")
+    if not message.conversation.is_room and _answers(message).live().exclude(_IN_LINE).exists():
+        raise _conflict("It is being answered already.")
 
 
 def remove(person: Person, conversation: UUID, id: int) -> list[int]:
-    """Take back a message that waits to be answered; return the ids that are gone."""
+    """Delete a message, and what waits to answer it; return the ids that are gone.
+
+    In a private conversation its answer goes with it: it would answer nothing.
+    """
     with transaction.atomic():
-        message = _message(person, conversation, id)
-        if message.person_id != person.id:
-            raise Refused("forbidden", "You can only take back what you wrote yourself.")
-        replies = message.conversation.messages.filter(reply_to=message)
-        waiting = replies.filter(status=WAITING, lease="").values_list("pk", flat=True)
+        access.place(person, conversation, lock=True)
+        check_remove(person, conversation, id)
+        message = Message.objects.select_related("conversation").get(pk=id)
+        waiting = _answers(message).filter(_IN_LINE).values_list("pk", flat=True)
         gone = [pk for pk in waiting if Message.objects.withdraw(pk)]
-        if not gone or replies.exclude(pk__in=gone).exists():
-            raise _conflict("It is being answered already.")
+        if not message.conversation.is_room:
+            gone += _answers(message).ended().exclude(pk__in=gone).values_list("pk", flat=True)
         gone.append(message.pk)
         Message.objects.filter(pk__in=gone).delete()
         return gone
 
 
-def _message(person: Person, conversation: UUID, id: int) -> Message:
+def asker(message: Message) -> UUID | None:
+    """Return for whom a message is: who wrote it, or asked for the reply; None for nobody."""
+    asked = message.reply_to.person_id if message.reply_to else None
+    return message.person_id or message.asked_by_id or asked
+
+
+_IN_LINE = Q(status=WAITING, lease="")
+
+
+def _answers(message: Message) -> Messages:
+    return Message.objects.filter(conversation=message.conversation_id, reply_to=message)
+
+
+def _found(person: Person, conversation: UUID, id: int) -> Message:
     """Return a message that is shown, with its conversation locked."""
     person.user()  # raises Refused for somebody who may not write any more
-    locked = Conversation.objects.of(person.id).select_for_update().filter(pk=conversation).first()
-    message = locked.messages.shown().find(id) if locked else None
+    place = access.place(person, conversation, Right.WRITE, lock=True)
+    message = place.conversation.messages.shown().find(id)
     if message is None:
-        raise Refused("not_found", "There is no such message.")
+        raise _unknown()
     return message
 
 
-def _at_rest(person: Person, conversation: UUID, id: int) -> Message:
-    message = _message(person, conversation, id)
-    live = set(message.conversation.messages.live().values_list("pk", flat=True))
-    if id in live:
+def _changeable(person: Person, conversation: UUID, id: int) -> Message:
+    message = _found(person, conversation, id)
+    place = access.place(person, conversation, Right.WRITE)
+    if not place.may_change(asker(message), person):
+        raise Refused("forbidden", "Only who asked for this, and the moderators, may change it.")
+    return message
+
+
+def _check_at_rest(message: Message) -> None:
+    """Raise Refused while it is written; in a private conversation, while anything is."""
+    if message.status in LIVE:
         raise _conflict("This reply is still being written.")
-    if live:
+    if not message.conversation.is_room and message.conversation.messages.live().exists():
         raise _conflict("Another reply is being written. Stop it, or wait for its end.")
-    return message
 
 
 def _reply(person: Person, conversation: UUID, id: int) -> Message:
-    message = _at_rest(person, conversation, id)
+    message = _changeable(person, conversation, id)
     if message.assistant is None:
         raise Refused("not_found", "There is no such reply.")
+    _check_at_rest(message)
     limits.check_replies(person)
     return message
 
@@ -151,6 +194,10 @@ def _other_writer(person: Person, reply: Message, slug: str | None) -> dict[str,
     if not assistant.is_model:
         raise _conflict("Scripted replies cannot carry on what somebody else began.")
     return {"assistant": assistant, "scripted_reply": None, "script": "", "speed": 0}
+
+
+def _unknown() -> Refused:
+    return Refused("not_found", "There is no such message.")
 
 
 def _conflict(detail: str) -> Refused:

@@ -37,6 +37,8 @@ websocket = AllowedOrigins(
         [
             path("ws/chat/", ChatConsumer.as_asgi()),
             path("ws/chat/<uuid:conversation>/", ChatConsumer.as_asgi()),
+            path("ws/rooms/<slug:slug>/", ChatConsumer.as_asgi()),
+            path("ws/shared/<str:token>/", ChatConsumer.as_asgi()),
             re_path("", NoSuchSocket.as_asgi()),
         ]
     ),

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from chat import conversations, intervals, protocol, sockets
+from chat import conversations, guard, intervals, protocol, sockets
 from chat.assistants.base import ProviderError
 from chat.database import in_database
 from chat.live.hub import hub
@@ -65,7 +65,8 @@ class Service:
 
     def start(self) -> None:
         self._tasks.append(asyncio.create_task(_warm_up()))
-        for look in (Watchdog().look, intervals.Clock().look, conversations.Sweeper().look):
+        clock, sweeper = intervals.Clock(), conversations.Sweeper()
+        for look in (Watchdog().look, clock.look, sweeper.look, guard.Guard().look):
             self._tasks.append(asyncio.create_task(again_and_again(look)))
 
     async def stop(self) -> None:

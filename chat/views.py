@@ -1,5 +1,7 @@
 """The pages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_http_methods, require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from chat import conversations, forgetting, listing
+from chat import access, forgetting, listing
 from chat.database import in_database
 from chat.live import remote
 from chat.models import Assistant, Conversation
@@ -44,10 +46,28 @@ def new(request: HttpRequest) -> HttpResponse:
 @ensure_csrf_cookie
 def conversation(request: HttpRequest, id: UUID) -> HttpResponse:
     person = _person(request)
-    try:
-        return _chat(request, person, conversations.own(person, id))
-    except Refused as refused:
-        raise Http404(refused.detail) from None
+    with _refusals():
+        return _chat(request, person, access.place(person, id).conversation)
+
+
+@require_safe
+@never_cache
+@ensure_csrf_cookie
+def room(request: HttpRequest, slug: str) -> HttpResponse:
+    person = _person(request)
+    with _refusals():
+        return _chat(request, person, access.room(person, slug).conversation)
+
+
+@require_safe
+@never_cache
+@ensure_csrf_cookie
+def watch(request: HttpRequest, token: str) -> HttpResponse:
+    """A conversation as who has a link to it may watch it."""
+    person = _person(request)
+    with _refusals():
+        link = access.linked(token)
+    return _chat(request, person, link.conversation, token=token)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -83,6 +103,17 @@ def _everybody(request: HttpRequest) -> list[Person]:
     return [_person(request), *([guest] if guest else [])]
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Let who may not come in see the page that says so."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.code == "forbidden":
+            raise PermissionDenied(refused.detail) from None
+        raise Http404(refused.detail) from None
+
+
 def _person(request: HttpRequest) -> Person:
     try:
         return in_session(request)
@@ -91,22 +122,43 @@ def _person(request: HttpRequest) -> Person:
 
 
 def _chat(
-    request: HttpRequest, person: Person, conversation: Conversation | None, *, opening: str = ""
+    request: HttpRequest,
+    person: Person,
+    conversation: Conversation | None,
+    *,
+    opening: str = "",
+    token: str = "",
 ) -> HttpResponse:
-    """`opening` is what the page calls a conversation that it opened and heard nothing of yet."""
+    """Show a conversation.
+
+    `opening` is what the page calls one that it opened and heard nothing of yet; `token` that of
+    the link by which it is watched.
+    """
     entries, more = listing.entries(person.id)
     context = {
         "conversation": conversation,
         "opening": opening,
+        "token": token,
         "current": str(conversation.pk) if conversation else "",
-        "socket_path": f"/ws/chat/{conversation.pk}/" if conversation else "/ws/chat/",
+        "socket_path": _socket_path(conversation, token),
         "entries": entries,
         "more": more,
+        "rooms": listing.joined(person.id),
     }
     page = render(request, "chat/chat.html", context)
     if Assistant.objects.show_images():
         page._csp_update = {"img-src": "https:"}  # type: ignore[attr-defined]  # of django-csp
     return page
+
+
+def _socket_path(conversation: Conversation | None, token: str) -> str:
+    if token:
+        return f"/ws/shared/{token}/"
+    if conversation is None:
+        return "/ws/chat/"
+    if conversation.is_room:
+        return f"/ws/rooms/{conversation.slug}/"
+    return f"/ws/chat/{conversation.pk}/"
 
 
 @require_safe

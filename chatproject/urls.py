@@ -20,6 +20,8 @@ urlpatterns = [
     path("c/search/", whole.find, name="search"),
     path("c/import/", whole.take_in, name="import"),
     path("c/<uuid:id>/", views.conversation, name="conversation"),
+    path("rooms/<slug:slug>/", views.room, name="room"),
+    path("s/<str:token>/", views.watch, name="link"),
     path("c/<uuid:id>/rename/", whole.rename, name="rename"),
     path("c/<uuid:id>/pin/", whole.pin, {"on": True}),
     path("c/<uuid:id>/unpin/", whole.pin, {"on": False}),

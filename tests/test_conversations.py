@@ -288,7 +288,7 @@ def test_prune_removes_what_nobody_brought_back() -> None:
     out = StringIO()
     call_command("prune", stdout=out)
     assert out.getvalue() == "deleted 0 guests and 1 conversations\n"
-    assert Conversation.objects.get().title == "just now"
+    assert Conversation.objects.get(kind="private").title == "just now"
 
 
 @pytest.mark.django_db

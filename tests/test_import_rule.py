@@ -22,6 +22,8 @@ HOUSE = {
     ],
     "forgetting": ["chat.forgetting"],
     "what the doors stand in": ["chat.sockets", "chat.requests", "chat.management.rows"],
+    "verbs of the people in it": ["chat.rooms", "chat.links"],
+    "who may still be here": ["chat.guard"],
     "verbs of a whole conversation": [
         *("chat.conversations", "chat.search"),
         *("chat.portable.load", "chat.portable.export"),
@@ -29,6 +31,7 @@ HOUSE = {
     "verbs": ["chat.actions"],
     "revisions": ["chat.revisions"],
     "limits and answers": ["chat.limits", "chat.answers", "chat.listing"],
+    "who may do what": ["chat.access"],
     "people": ["chat.people"],
     "watching over replies": ["chat.reply.watchdog"],
     "whose turn it is": ["chat.reply.turns"],
@@ -39,11 +42,13 @@ HOUSE = {
     "saving a reply, and who is asked for what": [
         *("chat.reply.journal", "chat.reply.providers", "chat.reply.context"),
     ],
+    "who is here": ["chat.live.presence"],
     "who is watching": ["chat.live.hub", "chat.live.remote"],
     "the beat": ["chat.live.ticker"],
     "one for each loop": ["chat.live.per_loop"],
     "what a conversation in a file is": ["chat.portable.schema"],
     "the wire": ["chat.protocol"],
+    "who is called": ["chat.mentions"],
     "what is kept": ["chat.models", "chat.database"],
     "where text comes from": [
         *("chat.assistants.scripted", "chat.assistants.template"),

@@ -97,6 +97,8 @@ class Viewer:
     send: Send
     close: Callable[[int], Awaitable[None]]
     renew: Callable[[], None] = lambda: None
+    role: str = "owner"  # as whom they are here
+    link: int | None = None  # by which they watch
     cursors: dict[int, Cursor] = field(default_factory=dict)
     joined: bool = False
     gone: bool = False
@@ -111,6 +113,7 @@ class Hub:
         self._replies: dict[uuid.UUID, dict[int, LiveReply]] = defaultdict(dict)
         self._behind: dict[tuple[Viewer, LiveReply], None] = {}
         self._connections: dict[uuid.UUID, dict[Viewer, None]] = {}
+        self._posting: dict[uuid.UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._saying: set[asyncio.Task[None]] = set()
 
     # --- who is watching
@@ -129,6 +132,7 @@ class Hub:
         watching.pop(viewer, None)
         if not watching:
             self._viewers.pop(viewer.conversation, None)
+            self._posting.pop(viewer.conversation, None)
         connections = self._connections.get(viewer.person, {})
         connections.pop(viewer, None)
         if not connections:
@@ -145,6 +149,14 @@ class Hub:
         return any(
             viewer.conversation == conversation for viewer in self._connections.get(person, ())
         )
+
+    def watching(self, conversation: uuid.UUID) -> list[Viewer]:
+        """Return who watches `conversation`."""
+        return list(self._viewers.get(conversation, ()))
+
+    def here(self) -> list[uuid.UUID]:
+        """Return all people who are connected."""
+        return list(self._connections)
 
     def watched(self) -> list[uuid.UUID]:
         """Return the conversations that somebody is in."""
@@ -194,21 +206,41 @@ class Hub:
     # --- what is said to everyone in a conversation
 
     async def post(self, message: Message, frame: str, own: str) -> None:
-        """Send `frame`, which brings a new message, to all who watch; its author gets `own`."""
-        for viewer in list(self._viewers.get(message.conversation_id, ())):
-            is_author = viewer.person == message.person_id
-            if viewer.joined and message.status in LIVE:
-                viewer.cursors[message.pk] = Cursor(0, 0)
-            await self._send_or_keep(
-                viewer, Pending(own if is_author else frame, message.pk, brings=True)
-            )
+        """Send `frame`, which brings a new message, to all who watch; its author gets `own`.
+
+        To all in one order: who comes while another message goes round waits for that.
+        """
+        theirs, mine = (Pending(each, message.pk, brings=True) for each in (frame, own))
+        if message.conversation_id not in self._viewers:
+            return
+        async with self._posting[message.conversation_id]:
+            for count, viewer in enumerate(self.watching(message.conversation_id), start=1):
+                if viewer.joined and message.status in LIVE:
+                    viewer.cursors[message.pk] = Cursor(0, 0)
+                is_author = viewer.person == message.person_id
+                await self._send_or_keep(viewer, mine if is_author else theirs)
+                if count % VIEWERS_A_TURN == 0:
+                    await asyncio.sleep(0)
 
     async def publish(
         self, conversation: uuid.UUID, frame: str, *, about: int | None = None
     ) -> None:
         """Send `frame` (that is about the known message `about`) to all who watch."""
-        for viewer in list(self._viewers.get(conversation, ())):
-            await self._send_or_keep(viewer, Pending(frame, about))
+        news = Pending(frame, about)
+        for count, viewer in enumerate(self.watching(conversation), start=1):
+            await self._send_or_keep(viewer, news)
+            if count % VIEWERS_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def publish_to_others(
+        self, conversation: uuid.UUID, frame: str, person: uuid.UUID
+    ) -> None:
+        """Send `frame` to all who watch, but `person`."""
+        for count, viewer in enumerate(self.watching(conversation), start=1):
+            if viewer.person != person:
+                await self._send_or_keep(viewer, Pending(frame))
+            if count % VIEWERS_A_TURN == 0:
+                await asyncio.sleep(0)
 
     async def take_away(self, conversation: uuid.UUID, gone: list[int]) -> None:
         """Say to all who watch that the messages `gone` are not shown any more."""
@@ -225,23 +257,27 @@ class Hub:
             self.let_go(former)
 
     async def tell_person(
-        self, person: uuid.UUID, frame: str, *, not_in: uuid.UUID | None = None
+        self, person: uuid.UUID | None, frame: str, *, not_in: uuid.UUID | None = None
     ) -> None:
         """Send `frame` to all connections of `person`, but those to the conversation `not_in`."""
-        for viewer in list(self._connections.get(person, ())):
+        for viewer in list(self._connections.get(person, ()) if person else ()):
             if viewer.conversation != not_in:
                 await self._send_or_keep(viewer, Pending(frame))
 
     def renew(self, conversation: uuid.UUID) -> None:
         """Have all who watch read the conversation anew: other messages are shown now."""
-        for viewer in list(self._viewers.get(conversation, ())):
-            viewer.joined = False
-            viewer.cursors.clear()
-            viewer.renew()
+        for viewer in self.watching(conversation):
+            self.renew_one(viewer)
+
+    def renew_one(self, viewer: Viewer) -> None:
+        """Have `viewer` read the conversation anew."""
+        viewer.joined = False
+        viewer.cursors.clear()
+        viewer.renew()
 
     async def send_off(self, conversation: uuid.UUID, code: int) -> None:
         """Close all connections to `conversation` with `code`."""
-        for viewer in list(self._viewers.get(conversation, ())):
+        for viewer in self.watching(conversation):
             await viewer.close(code)
 
     async def leave_all(self, person: uuid.UUID, code: int) -> None:

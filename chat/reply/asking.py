@@ -43,8 +43,8 @@ class Asking:
         """Yield the text as it comes; empty pieces are signs of life. Raises ProviderError."""
         connected = await switchboard().connect(self._assistant)
         request = await in_database(self._request)
-        owner = self._message.conversation.owner_id
-        async with connected.slots.slot(owner, self._say_place):
+        asker = self._message.asked_by_id or self._message.conversation.owner_id
+        async with connected.slots.slot(asker, self._say_place):
             self._say(None)
             for pause in _pauses():
                 self.told, self._thoughts = Told(), 0
@@ -119,13 +119,20 @@ class Asking:
     def _request(self) -> Request:
         message = self._message
         before = message.conversation.messages.shown().filter(pk__lt=message.pk).ended()
-        rows = before.exclude(text="").order_by("-pk").values_list("person_id", "text")
-        newest_first = (
-            Turn(person is not None, text) for person, text in rows.iterator(chunk_size=50)
-        )
+        newest = before.exclude(text="").select_related("person").order_by("-pk")
+        told = newest.only("text", "person__name", "person__username")
+        named = message.conversation.has_several_people()
+        newest_first = (_turn(each, named=named) for each in told.iterator(chunk_size=50))
         assistant = self._assistant
         turns = context.fitting(newest_first, assistant.system, assistant.context_budget)
         return request_of(assistant, turns, message.text)
+
+
+def _turn(message: Message, *, named: bool) -> Turn:
+    """Return what `message` says as a model is told it: among several people, with who says it."""
+    if message.person is None:
+        return Turn(False, message.text)
+    return Turn(True, f"{message.person}: {message.text}" if named else message.text)
 
 
 def _pauses() -> Iterator[float]:

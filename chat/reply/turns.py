@@ -1,4 +1,4 @@
-"""One reply at a time in each conversation: whose turn it is, and what follows an end."""
+"""One reply at a time in each line: whose turn it is, and what follows an end."""
 
 import asyncio
 import logging
@@ -35,9 +35,8 @@ def begin(message: Message, *, found: bool = False) -> None:
 
 
 async def advance(conversation: UUID) -> None:
-    """Begin the reply that waits in line, if nothing is being written before it."""
-    message = await in_database(_claim_next, conversation)
-    if message is not None:
+    """Begin the replies that wait in line, if nothing is being written before them."""
+    while message := await in_database(_claim_next, conversation):
         begin(message)
 
 
@@ -61,6 +60,8 @@ async def _see_through(writing: Run) -> None:
 
 async def after(message: Message, *, seen: bool) -> None:
     """Do what there is to do when a reply has ended, which its owner has `seen` or not."""
+    if message.conversation.is_room:  # each of many people sees it, or does not
+        return
     if not seen:
         await in_database(_mark_unread, message.conversation_id)
     await _list(message, typing=False, unread=not seen)
@@ -68,7 +69,8 @@ async def after(message: Message, *, seen: bool) -> None:
 
 
 def _is_seen(message: Message) -> bool:
-    return hub().watches(message.conversation.owner_id, message.conversation_id)
+    owner = message.conversation.owner_id
+    return owner is not None and hub().watches(owner, message.conversation_id)
 
 
 async def _list(message: Message, **news: Any) -> None:
@@ -86,10 +88,10 @@ def _in_background(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def _claim_next(conversation: UUID) -> Message | None:
     waiting = Message.objects.to_be_written().filter(conversation=conversation, lease="")
-    pulse = waiting.values_list("pk", "lease", "beat").first()
-    if pulse is None or not Message.objects.claim(*pulse, new_lease=PROCESS):
-        return None
-    return Message.objects.find(pulse[0])
+    for pulse in waiting.values_list("pk", "lease", "beat"):
+        if Message.objects.claim(*pulse, new_lease=PROCESS):
+            return Message.objects.find(pulse[0])
+    return None
 
 
 def _mark_unread(conversation: UUID) -> None:

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from chat.conversations import BATCH, UNDO, remove_slice
-from chat.models import Conversation, User
+from chat.models import Conversation, Membership, Message, User
 
 KEPT_FOR = timedelta(days=30)
 
@@ -19,13 +19,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = timezone.now() - KEPT_FOR
-        accounts = User.objects.filter(pk=OuterRef("owner_id"), is_guest=False)
-        of_guests = Q(~Exists(accounts), used__lt=before)
+        owner = User.objects.filter(pk=OuterRef("owner_id"), is_guest=False)
+        seats = Membership.objects.filter(conversation=OuterRef("pk"))
+        accounts = seats.filter(person__is_guest=False)
+        of_guests = Q(~Exists(owner), ~Exists(accounts), kind=Conversation.PRIVATE)
+        rooms = Q(Exists(seats.filter(role="owner")), ~Exists(accounts), kind=Conversation.ROOM)
         given_up = Q(deleted__lt=timezone.now() - UNDO)
-        unused = Conversation.objects.filter(of_guests | given_up)
+        unused = Conversation.objects.filter((of_guests | rooms) & Q(used__lt=before) | given_up)
         conversations = _remove(unused)
         kept = Conversation.objects.filter(owner_id=OuterRef("pk"))
-        idle = User.objects.filter(~Q(Exists(kept)), is_guest=True, date_joined__lt=before)
+        said = Message.objects.filter(person=OuterRef("pk"))  # in rooms, where it stays
+        idle = User.objects.filter(~Exists(kept), ~Exists(said), is_guest=True)
+        idle = idle.filter(date_joined__lt=before)
         guests = idle.count()
         idle.delete()
         Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -1,0 +1,87 @@
+"""Looks again whether those who are connected may still be there, when that may have changed.
+
+The verbs that change it ask at once; and as another process, or staff, may have changed it too,
+everybody is looked at again every few seconds.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+from chat import access, protocol
+from chat.database import in_database
+from chat.live.hub import hub
+from chat.models import Conversation, Link, User
+
+LOOK_EVERY = 10.0  # seconds
+CHUNK = 500  # people, or conversations, that are asked for at a time
+
+
+async def recheck(conversation: UUID) -> None:
+    """Close the connections of those who may not read `conversation`; say to others who they are.
+
+    Whose role is another one now reads the conversation anew, and learns it by that.
+    """
+    watching = hub().watching(conversation)
+    people = {viewer.person for viewer in watching if viewer.link is None}
+    links = {viewer.link for viewer in watching if viewer.link is not None}
+    roles, alive = await in_database(_look, conversation, people, links)
+    for viewer in watching:
+        if viewer.link is not None:
+            if viewer.link not in alive:
+                await viewer.close(protocol.FORBIDDEN)
+        elif viewer.person not in roles:
+            await viewer.close(protocol.FORBIDDEN)
+        elif viewer.role != roles[viewer.person]:
+            viewer.role = roles[viewer.person]
+            hub().renew_one(viewer)
+
+
+class Guard:
+    """Looks at everybody again, every few seconds."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    async def look(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LOOK_EVERY
+        watched = hub().watched()
+        for start in range(0, len(watched), CHUNK):
+            some = watched[start : start + CHUNK]
+            for conversation in await in_database(_doubtful, some, _people_in(some)):
+                await recheck(conversation)
+
+
+def _people_in(conversations: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    people: dict[UUID, set[UUID]] = defaultdict(set)
+    for conversation in conversations:
+        for viewer in hub().watching(conversation):
+            people[conversation].add(viewer.person)
+    return people
+
+
+def _doubtful(conversations: list[UUID], people: dict[UUID, set[UUID]]) -> list[UUID]:
+    """Return those in which others than their owner are, or one who was switched off."""
+    alive = Conversation.objects.filter(pk__in=conversations, deleted=None)
+    owners = dict(alive.values_list("pk", "owner"))
+    everybody = list({person for those in people.values() for person in those})
+    off: set[UUID] = set()
+    for start in range(0, len(everybody), CHUNK):
+        some = User.objects.filter(pk__in=everybody[start : start + CHUNK], is_active=False)
+        off |= set(some.values_list("pk", flat=True))
+    return [id for id in conversations if people[id] != {owners.get(id)} or people[id] & off]
+
+
+def _look(
+    conversation: UUID, people: set[UUID], links: set[int]
+) -> tuple[dict[UUID, str], set[int]]:
+    """Return the roles of those of `people` who may read, and those of `links` that still lead."""
+    roles: dict[UUID, str] = {}
+    everybody = list(people)
+    for start in range(0, len(everybody), CHUNK):
+        roles |= access.readers(everybody[start : start + CHUNK], conversation)
+    leading = Link.objects.filter(pk__in=links, revoked=None, conversation__deleted=None)
+    return roles, set(leading.values_list("pk", flat=True))

@@ -1,0 +1,272 @@
+"""The verbs of a room, and of the people in it: all doors share them.
+
+All raise Refused, with a message for people, where somebody may not, or gives what cannot be.
+"""
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+import regex
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from chat import access, guard, limits, protocol
+from chat.access import RIGHTS, Right
+from chat.conversations import clean_title, silence
+from chat.database import in_database
+from chat.live.hub import hub
+from chat.live.presence import presence
+from chat.models import Assistant, Conversation, Link, Membership, User
+from chat.people import Person
+from chat.protocol import Refused
+
+LONGEST_DESCRIPTION = 500
+MOST_ROOMS = 50  # that one person owns
+RESERVED = {"new"}  # addresses that are pages
+
+Role = Membership.Role
+
+
+async def create(person: Person, **wishes: Any) -> Conversation:
+    """Open a room that `person` owns; `wishes` as for `change`, at least a `title`."""
+    return await in_database(_create, person, _clean(wishes))
+
+
+async def change(person: Person, id: UUID, **wishes: Any) -> Conversation:
+    """Change what a room is like: `title`, `description`, `listed`, `answers`, `assistant`.
+
+    `answers` is one of Conversation.Answers; `assistant` the slug of who answers there, or empty.
+    """
+    room = await in_database(_change, person, id, _clean(wishes))
+    await _tell(room)
+    return room
+
+
+async def close(person: Person, id: UUID, closed: bool = True) -> Conversation:
+    """Let nobody write in a room any more, and end what is being written there; or let them."""
+    room = await in_database(_close, person, id, closed)
+    if closed:
+        await silence([room.pk])
+    await _tell(room)
+    return room
+
+
+async def join(person: Person, token: str) -> Conversation:
+    """Take a seat where the link with this `token` leads to; twice is once."""
+    conversation, is_new = await in_database(_join, person, token)
+    if is_new:
+        hub().renew(conversation.pk)  # who was alone there sees now who comes
+        await guard.recheck(conversation.pk)
+    return conversation
+
+
+async def leave(person: Person, id: UUID) -> None:
+    """Give up one's seat. An owner's place goes to who has moderated, or been there, longest."""
+    await in_database(_leave, person, id)
+    await guard.recheck(id)
+    await tell_left(id, person.id)
+
+
+async def remove(person: Person, id: UUID, whom: UUID) -> None:
+    """Take somebody's seat away; where anyone may come in, or by a link, they may come again."""
+    await in_database(_remove, person, id, whom)
+    for viewer in hub().watching(id):
+        if viewer.person == whom and viewer.link is None:
+            await viewer.close(protocol.FORBIDDEN)
+    await guard.recheck(id)
+    await tell_left(id, whom)
+
+
+async def ban(person: Person, id: UUID, whom: UUID, banned: bool = True) -> None:
+    """Let somebody not come in any more, by whatever way; or let them again."""
+    name = presence().name(id, whom)
+    await in_database(_ban, person, id, whom, name, banned)
+    await guard.recheck(id)
+    if banned:
+        await tell_left(id, whom)
+
+
+async def appoint(person: Person, id: UUID, whom: UUID, role: str) -> None:
+    """Make somebody who has a seat a moderator, a member again, or the owner in one's place."""
+    await in_database(_appoint, person, id, whom, role)
+    await guard.recheck(id)
+
+
+async def tell_left(conversation: UUID, person: UUID) -> None:
+    """Tell the other pages of `person` that the conversation is none of theirs any more."""
+    frame = protocol.frame("conversation", id=str(conversation), deleted=True)
+    await hub().tell_person(person, frame, not_in=conversation)
+
+
+async def _tell(room: Conversation) -> None:
+    frame = protocol.frame("room", title=room.title, **room.as_room())
+    await hub().publish(room.pk, frame)
+    await guard.recheck(room.pk)
+
+
+def _clean(wishes: dict[str, Any]) -> dict[str, Any]:
+    """Return `wishes` as fields of a room. Raises Refused (`bad_request`)."""
+    fields = dict(wishes)
+    if "title" in fields:
+        fields["title"] = clean_title(fields["title"])
+    if "description" in fields:
+        fields["description"] = _clean_description(fields["description"])
+    if "listed" in fields and not isinstance(fields["listed"], bool):
+        raise protocol.bad_request("listed: must be true or false")
+    if "answers" in fields and fields["answers"] not in Conversation.Answers.values:
+        raise protocol.bad_request("answers: must be mentioned, always or never")
+    if "assistant" in fields and not isinstance(fields["assistant"], str):
+        raise protocol.bad_request("assistant: must be the name of one, or empty")
+    return fields
+
+
+def _clean_description(value: Any) -> str:
+    if not isinstance(value, str):
+        raise protocol.bad_request("description: must be a string")
+    text = " ".join(value.split())
+    if len(text) > LONGEST_DESCRIPTION:
+        raise protocol.bad_request(
+            f"description: must have at most {LONGEST_DESCRIPTION} characters"
+        )
+    if control := regex.search(r"[\p{Cc}\p{Cs}]", text):
+        raise protocol.bad_request(f"description: must not contain U+{ord(control[0]):04X}")
+    return text
+
+
+def _create(person: Person, fields: dict[str, Any]) -> Conversation:
+    limits.count_message(person)  # it too fills the database
+    with transaction.atomic():
+        user = person.user()
+        owned = user.memberships.filter(role=Role.OWNER, conversation__deleted=None)
+        if owned.count() >= MOST_ROOMS:
+            raise Refused("conflict", f"You have {MOST_ROOMS} rooms. Close or leave one first.")
+        room = Conversation(kind=Conversation.ROOM, owner=None, **_with_assistant(person, fields))
+        room.slug = _free_address(room)
+        room.save(force_insert=True)
+        room.memberships.create(person=user, role=Role.OWNER)
+        return room
+
+
+def _free_address(room: Conversation) -> str:
+    """Return an address for a room, after its title; of one that is not listed, hard to guess."""
+    words = slugify(room.title)[:40].strip("-") or "room"
+    taken = words in RESERVED or Conversation.objects.filter(slug=words).exists()
+    return f"{words}-{secrets.token_hex(4)}" if taken or not room.listed else words
+
+
+def _with_assistant(person: Person, fields: dict[str, Any]) -> dict[str, Any]:
+    if "assistant" not in fields:
+        return fields
+    slug = fields["assistant"]
+    found = _offered(person).filter(slug=slug).first() if slug else None
+    if slug and found is None:
+        raise protocol.bad_request("assistant: there is none of this name")
+    return {**fields, "assistant": found}
+
+
+def _offered(person: Person) -> Any:
+    return Assistant.objects.for_person(account=not person.guest, staff=person.staff)
+
+
+def _change(person: Person, id: UUID, fields: dict[str, Any]) -> Conversation:
+    with transaction.atomic():
+        room = _room(person, id, Right.MODERATE)
+        for name, value in _with_assistant(person, fields).items():
+            setattr(room, name, value)
+        room.save(update_fields=list(fields))
+        return room
+
+
+def _close(person: Person, id: UUID, closed: bool) -> Conversation:
+    with transaction.atomic():
+        room = _room(person, id, Right.MODERATE)
+        room.closed = timezone.now() if closed else None
+        room.save(update_fields=["closed"])
+        return room
+
+
+def _join(person: Person, token: str) -> tuple[Conversation, bool]:
+    """Return where the link leads to, and whether the seat there is new."""
+    with transaction.atomic():
+        conversation = access.linked(token, Link.Right.JOIN).conversation
+        if access.role(person, conversation) == Role.BANNED:
+            raise Refused("forbidden", "You cannot come into this room any more.")
+        if conversation.owner_id == person.id:
+            return conversation, False
+        return conversation, conversation.memberships.get_or_create(person=person.user())[1]
+
+
+def _leave(person: Person, id: UUID) -> None:
+    with transaction.atomic():
+        place = access.place(person, id, lock=True)
+        seat = Membership.objects.seats().filter(conversation=id, person=person.id).first()
+        if seat is None:
+            raise Refused("conflict", "You have no seat here that you could give up.")
+        seat.delete()
+        if seat.role == Role.OWNER:
+            hand_over(place.conversation)
+
+
+def hand_over(room: Conversation) -> None:
+    """Make who has moderated a room longest its owner, or who has been there longest."""
+    for role in (Role.MODERATOR, Role.MEMBER):
+        heir = room.memberships.filter(role=role).order_by("joined", "pk").first()
+        if heir is not None:
+            room.memberships.filter(pk=heir.pk).update(role=Role.OWNER)
+            return
+
+
+def _remove(person: Person, id: UUID, whom: UUID) -> None:
+    with transaction.atomic():
+        room = _lesser(person, id, whom)
+        room.memberships.filter(person=whom).exclude(role=Role.BANNED).delete()
+
+
+def _ban(person: Person, id: UUID, whom: UUID, name: str | None, banned: bool) -> None:
+    with transaction.atomic():
+        room = _lesser(person, id, whom)
+        if not banned:
+            room.memberships.filter(person=whom, role=Role.BANNED).delete()
+            return
+        user = User.objects.filter(pk=whom).first()
+        if user is None and name is not None:  # somebody who is there, and never wrote
+            user = User.objects.guest(whom, name)
+        if user is None:
+            raise _nobody()
+        room.memberships.update_or_create(person=user, defaults={"role": Role.BANNED})
+
+
+def _appoint(person: Person, id: UUID, whom: UUID, role: str) -> None:
+    if role not in (Role.OWNER, Role.MODERATOR, Role.MEMBER):
+        raise protocol.bad_request("role: must be owner, moderator or member")
+    with transaction.atomic():
+        room = _room(person, id, Right.OWN)
+        if whom == person.id:
+            raise Refused("conflict", "Make somebody else the owner first.")
+        seats = room.memberships.exclude(role=Role.BANNED)
+        if not seats.filter(person=whom).update(role=role):
+            raise _nobody()
+        if role == Role.OWNER:
+            seats.filter(person=person.id).update(role=Role.MODERATOR)
+
+
+def _lesser(person: Person, id: UUID, whom: UUID) -> Conversation:
+    """Return the conversation in which `person` may act on `whom`, who has fewer rights there."""
+    place = access.place(person, id, Right.MODERATE, lock=True)
+    theirs = access.roles([whom], place.conversation)[whom]
+    if RIGHTS[theirs] >= place.right:
+        raise Refused("forbidden", "They have as many rights here as you.")
+    return place.conversation
+
+
+def _room(person: Person, id: UUID, right: Right) -> Conversation:
+    found = access.place(person, id, right, lock=True).conversation
+    if not found.is_room:
+        raise Refused("not_found", "There is no such room.")
+    return found
+
+
+def _nobody() -> Refused:
+    return Refused("not_found", "There is nobody of that name here.")
