@@ -183,6 +183,10 @@ async () => {
     return element;
   }
 
+  function cells(text) {
+    return [...begun(text, "github").querySelectorAll("td")].map((cell) => cell.innerHTML);
+  }
+
   /** What is shown but for code, in which no mark is one while it is open. */
   function bearing(element) {
     const copy = document.createElement("div");
@@ -238,5 +242,5 @@ async () => {
     return selected;
   }
 
-  globalThis.sheets = { astray, both, grow, notStandard, otherwise, reference, stream };
+  globalThis.sheets = { astray, both, cells, grow, notStandard, otherwise, reference, stream };
 }

@@ -231,6 +231,19 @@ async def test_every_step_is_what_all_until_then_comes_to(page: Page, variant: s
         assert await call(page, "astray", pieces(text, seed=0), variant) is None
 
 
+async def test_marks_are_closed_in_the_cell_that_is_written(page: Page) -> None:
+    head = "| a | b | c |\n|-|-|-|\n"
+    assert await call(page, "cells", head + "| *d") == ["<em>d</em>", "", ""]
+    assert await call(page, "cells", head + "| *d | _e **f ") == [
+        "*d",
+        "<em>e <strong>f</strong></em> ",
+        "",
+    ]
+    assert await call(page, "cells", head + "| *d |") == ["*d", "", ""]
+    assert await call(page, "cells", head + "| d | *e | *f") == ["d", "*e", "<em>f</em>"]
+    assert await call(page, "cells", head + "| d | *e | *f |") == ["d", "*e", "*f"]
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_pieces_make_no_difference(page: Page, name: str) -> None:
     text = DOCUMENTS[name]

@@ -3,6 +3,8 @@ import { guessBlocks, guessInline, lastLine } from "./guess.js";
 
 export const DEFINITION = "reference_definition";
 
+const CELL = new Set(["td_open", "th_open"]);
+
 const parsers = new Map();
 
 /** CommonMark, and with `gfm` GitHub's tables, strikethrough, task lists and autolinks. Raw HTML is text. */
@@ -82,8 +84,8 @@ function lastInline(tokens, text) {
   const isNew = line.trim() === "";
   for (let i = tokens.length - 1; i >= 0; i--) {
     const { type, nesting, content } = tokens[i];
-    if (nesting < 0 || (type === "inline" && !content)) continue;
-    if (type !== "inline") return -1;
+    if (nesting < 0 || (type === "inline" && !content) || CELL.has(type)) continue;
+    if (type !== "inline" || (CELL.has(tokens[i - 1].type) && /\|\s*$/.test(line))) return -1;
     // Only a paragraph goes on in the next line.
     return !isNew || (tokens[i - 1].type === "paragraph_open" && !/\n[ \t>]*\n[ \t>]*$/.test(text)) ? i : -1;
   }
