@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from tests.forker import Order
+from tests.forker import DOOR, Order
 
 
 @functools.cache
@@ -36,7 +36,10 @@ def forker() -> socket.socket:
 
 
 class Forked:
-    """What `subprocess.Popen` is, for `python` with `arguments` in the project's folder."""
+    """What `subprocess.Popen` is, for `python` with `arguments` in the project's folder.
+
+    It is a fork of what is behind `at`; and `door`, if there is one, is given to it.
+    """
 
     def __init__(
         self,
@@ -44,12 +47,14 @@ class Forked:
         environment: dict[str, str],
         stdout: IO[bytes],
         stderr: IO[bytes],
+        at: socket.socket | None = None,
+        door: socket.socket | None = None,
     ) -> None:
         order = json.dumps(asdict(Order([*arguments], environment))).encode()
         self._line, theirs = socket.socketpair()
         with theirs:
-            files = [theirs.fileno(), stdout.fileno(), stderr.fileno()]
-            socket.send_fds(forker(), [order], files)
+            files = [it.fileno() for it in (theirs, stdout, stderr, door) if it is not None]
+            socket.send_fds(at or forker(), [order], files)
         self._words = self._line.makefile()
         self._code: int | None = None
         self.pid = self._number()
@@ -76,3 +81,18 @@ class Forked:
         words = self._words.readline()
         assert words, "what forks the processes has ended; its last words are on standard error"
         return int(words)
+
+
+class Prepared:
+    """A forker that has read the settings of `environment`: `at` it nothing waits for Django."""
+
+    def __init__(self, environment: dict[str, str], log: IO[bytes]) -> None:
+        self.at, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            forker = ("-m", "tests.forker", str(DOOR))
+            output = {"stdout": log, "stderr": log}
+            self._process = Forked(*forker, environment=environment, **output, door=theirs)
+
+    def end(self) -> None:
+        self.at.close()
+        assert self._process.wait(timeout=20) == 0

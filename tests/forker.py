@@ -6,6 +6,9 @@ that it is asked for is a fork of it that goes on as `python manage.py …` or `
 would: it reads the settings from an environment of its own, sets Django up, and imports all that
 is the project's. So nothing may be imported here that reads the settings, starts a thread or
 opens a connection.
+
+One of these forks may be another forker: where there are settings in its environment it has read
+them and set Django up for all the commands that a test has for one server.
 """
 
 import contextlib
@@ -20,6 +23,11 @@ import sys
 import threading
 from dataclasses import dataclass
 
+import django
+from django.apps import apps
+from django.conf import settings
+from django.db import connections
+
 PACKAGES = (
     *("django.contrib.admin.options", "django.contrib.staticfiles.finders", "django.test.signals"),
     *("django.core.management.commands.migrate", "django.core.management.commands.shell"),
@@ -29,6 +37,7 @@ PACKAGES = (
     *("dj_database_url", "httpx", "prometheus_client", "pydantic", "regex"),
 )
 LONGEST_ORDER = 200_000  # bytes
+DOOR = 3  # the number under which a forker that is forked finds its door
 ENDS = {signal.SIGCHLD}
 
 
@@ -38,6 +47,11 @@ class Order:
 
     arguments: list[str]  # of Python: a script, or `-m` and a module; and what is theirs
     environment: dict[str, str]
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is a command before which Django checks the project, paths and pages too."""
+        return self.arguments[0] == "manage.py" and self.arguments[1] != "shell"
 
     def become(self) -> None:
         """Go on as that process."""
@@ -65,15 +79,18 @@ class Forker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked for them ends them in order
         signal.signal(signal.SIGCHLD, self._tell_ends)
         while True:
-            words, files, *_ = socket.recv_fds(self._door, LONGEST_ORDER, 3)
+            words, files, *_ = socket.recv_fds(self._door, LONGEST_ORDER, 4)
             if not words:
                 return None
             asker = socket.socket(fileno=files.pop(0))
+            order = Order(**json.loads(words))
+            if order.is_checked and apps.ready:
+                importlib.import_module(settings.ROOT_URLCONF)  # once for all that will be
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # until it is known whose it is
             pid = os.fork()
             if pid == 0:
                 self._leave(asker, files)
-                return Order(**json.loads(words))
+                return order
             self._askers[pid] = asker
             self._tell(asker, pid)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
@@ -87,7 +104,7 @@ class Forker:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
         for inherited in (self._door, asker, *self._askers.values()):
             inherited.close()
-        for number, file in enumerate(files, start=1):  # standard output and error
+        for number, file in enumerate(files, start=1):  # standard output and error, and the DOOR
             os.dup2(file, number)
             os.close(file)
 
@@ -103,11 +120,22 @@ class Forker:
             asker.sendall(b"%d\n" % number)
 
 
-if __name__ == "__main__":
+def prepare() -> None:
+    """Import what can be shared."""
     for package in PACKAGES:
         importlib.import_module(package)
+    if "DJANGO_SETTINGS_MODULE" in os.environ:
+        django.setup()
+        assert not any(connection.connection for connection in connections.all())
+    else:
+        assert "twisted.internet.reactor" not in sys.modules, "it would be shared"
     assert threading.active_count() == 1, "a fork has only the thread that forks"
-    assert "twisted.internet.reactor" not in sys.modules, "it would be shared"
     gc.freeze()  # what is there stays shared
+
+
+if __name__ == "__main__":
+    prepare()
     if order := Forker(socket.socket(fileno=int(sys.argv[1]))).run():
         order.become()
+    else:
+        os._exit(0)  # there is nothing to tidy up, which would take as long as a command

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-from tests.forked import Forked
+from tests.forked import Forked, Prepared
 
 ROOT = Path(__file__).resolve().parent.parent
 START_PATIENCE = 30.0  # seconds
@@ -40,6 +40,7 @@ class Server:
             **environment,
         }
         self._process: Forked | None = None
+        self._commands: Prepared | None = None  # while it runs
 
     @property
     def url(self) -> str:
@@ -51,13 +52,17 @@ class Server:
         return self._process.pid
 
     def manage(self, *arguments: str, **environment: str) -> str:
-        """Run a management command; return what it printed."""
+        """Run a management command; return what it printed.
+
+        `environment` is what it reads there itself: settings are the server's own.
+        """
         with TemporaryFile() as output, TemporaryFile() as errors:
             command = Forked(
                 *("manage.py", *arguments),
                 environment={**self.environment, **environment},
                 stdout=output,
                 stderr=errors,
+                at=self._prepared(),
             )
             code = command.wait()
             errors.seek(0)
@@ -94,7 +99,19 @@ class Server:
         )
         return self.manage("apikey", username)
 
+    def _prepared(self) -> socket.socket | None:
+        """Return where to get a command of this server that has not to set Django up first."""
+        if self._process is None:  # its settings may change until it starts
+            return None
+        if self._commands is None:
+            with self.log.open("ab") as log:
+                self._commands = Prepared(self.environment, log)
+        return self._commands.at
+
     def _end(self, how: signal.Signals) -> None:
+        if self._commands is not None:
+            self._commands.end()
+            self._commands = None
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(timeout=20)

@@ -162,6 +162,39 @@ async () => {
     return { whole: await html([text], variant), wanted: reference(text, variant), pieces: await html([...text], variant) };
   }
 
+  /** The first step after which is shown what would not be if all until then had come at once, {text, shown, wanted}, or null. */
+  async function astray(pieces, variant) {
+    let found = null;
+    await drawn(pieces, variant, (element, write) => write((i) => {
+      const text = pieces.slice(0, i + 1).join("");
+      const [shown, wanted] = [element, begun(text, variant)].map(bearing);
+      if (!shown.isEqualNode(wanted)) found ??= { text, shown: shown.innerHTML, wanted: wanted.innerHTML };
+    }));
+    return found;
+  }
+
+  /** What `text` is shown as that goes on. */
+  function begun(text, variant) {
+    const element = document.createElement("div");
+    const sheet = new Sheet(element, VARIANTS[variant]);
+    sheet.appendData(text);
+    sheet.flush();
+    sheet.stop();
+    return element;
+  }
+
+  function cells(text) {
+    return [...begun(text, "github").querySelectorAll("td")].map((cell) => cell.innerHTML);
+  }
+
+  /** What is shown but for code, in which no mark is one while it is open. */
+  function bearing(element) {
+    const copy = document.createElement("div");
+    copy.append(...element.cloneNode(true).childNodes);
+    for (const code of copy.querySelectorAll("pre > code")) code.textContent = "";
+    return copy;
+  }
+
   /**
    * Draws a document in pieces. Returns the HTML; which blocks were changed although two others stood
    * below them already; and of what was selected half-way, what is selected in the end.
@@ -209,5 +242,5 @@ async () => {
     return selected;
   }
 
-  globalThis.sheets = { both, grow, notStandard, otherwise, reference, stream };
+  globalThis.sheets = { astray, both, cells, grow, notStandard, otherwise, reference, stream };
 }

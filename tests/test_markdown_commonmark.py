@@ -27,6 +27,10 @@ PARTS = [
     *(
         "word",
         "a",
+        "two, three",
+        "four. Five",
+        "6",
+        "7.8",
         " ",
         "  ",
         "    ",
@@ -113,6 +117,48 @@ PARTS = [
     ),
 ]
 GLUE = ["", "", " ", "\n", "\n", "\n\n"]
+# Most words are added to those that stand there and never parsed; here that would be wrong.
+TRAPS = [
+    "# foo # foo bar",
+    "*a foo foo b, c* d",
+    "**bold, *words _in_ them, and* more** end",
+    "***a, b c. d",
+    "_**a b, c d_ e** f",
+    "~~gone and *so on, or~~ not* x",
+    "`code with  spaces and` more",
+    "a `b c\nd, e` f",
+    "[a foo](b foo x) y",
+    "[a [b] c](url x y z",
+    "![pic of foo](x y) end",
+    "[" + "word " * 45 + "end](u) x",
+    "| a |\n|-|\n| foo | foo bar |\n| x | b",
+    "| a |\n|-|\n| foo \\| foo bar | b",
+    "| *a b | *c d | e f\n|-|-|-|\n| *a b | *c d* e | f _g h",
+    "a | b c\n-|-\nd e | f g",
+    "| a b\n| c d",
+    "foo\n\n[foo]: foo bar",
+    "> foo\n>\n> [foo]: foo bar",
+    "[a]: /u\n'title goes' on",
+    '[a]: /u\n"title goes" on',
+    "[a]: /u\n(title goes) on",
+    "one\n12. two",
+    "- 12. two",
+    "- 1. a b",
+    "- [ ] box it",
+    "- [x  box it",
+    "- a\n\n  b c\n- d e\n  - f g\n\n    h i",
+    "> a b\nc d\n> e f\n\ng",
+    "foo\n--- a",
+    "a b  \nc d\n===\ne",
+    "see foo.com or a.b, www.a b.example c@d.e",
+    "a: b c:d http: //e",
+    "<https://a b> c",
+    "<https://a.b c",
+    "a&amp b; c",
+    "foo\\bar baz",
+    "*a*b c d, 2*3 a b*4 c",
+    "a “b c” — d…, 日本語 Привет é 👩‍👧 x",
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -173,6 +219,29 @@ async def test_whatever_is_written_is_what_the_parser_makes_of_it(page: Page, te
         seen = await call(page, "both", text, variant)
         assert seen["whole"] == seen["wanted"]
         assert seen["pieces"] == seen["wanted"]
+        if "]:" not in text:  # what a definition is for may stand above it
+            assert await call(page, "astray", [*text], variant) is None
+            assert await call(page, "astray", pieces(text, seed=0), variant) is None
+
+
+@pytest.mark.parametrize("variant", ["standard", "github", "breaks"])
+async def test_every_step_is_what_all_until_then_comes_to(page: Page, variant: str) -> None:
+    for text in TRAPS:
+        assert await call(page, "astray", [*text], variant) is None
+        assert await call(page, "astray", pieces(text, seed=0), variant) is None
+
+
+async def test_marks_are_closed_in_the_cell_that_is_written(page: Page) -> None:
+    head = "| a | b | c |\n|-|-|-|\n"
+    assert await call(page, "cells", head + "| *d") == ["<em>d</em>", "", ""]
+    assert await call(page, "cells", head + "| *d | _e **f ") == [
+        "*d",
+        "<em>e <strong>f</strong></em> ",
+        "",
+    ]
+    assert await call(page, "cells", head + "| *d |") == ["*d", "", ""]
+    assert await call(page, "cells", head + "| d | *e | *f") == ["d", "*e", "<em>f</em>"]
+    assert await call(page, "cells", head + "| d | *e | *f |") == ["d", "*e", "*f"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

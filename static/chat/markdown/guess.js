@@ -18,6 +18,11 @@ const ADDRESS = /<((?:https?:\/\/|mailto:)[^\s<>]*)$/;
 /** Of a link: its words, and possibly the beginning of where it leads. */
 const LINK = /!?\[([^[\]\n]{1,200})(?:\](?:\((?:[^()\n]|\([^()\n]*\)?)*|\[[^[\]\n]*)?)?$/;
 
+/** What may be a mark, or a part of one, or of an address: whatever else it needs has one of these. */
+const TELLING = /[^ -~\p{L}\p{M}\p{N}\p{P}\p{S}]|[#&)*/<>@[\\\]_`|~]|[.:](?! |$)/u;
+/** What may begin a definition, or the title of one. */
+const DEFINING = /^["']|\]:/;
+
 /** Of the blocks of a text that goes on: its last line, where that says too little or too much. */
 export function guessBlocks(text) {
   const start = text.lastIndexOf("\n") + 1;
@@ -38,6 +43,25 @@ export function guessInline(text, unclosed) {
   const close = (_, label) => `[${guessInline(label, unclosed)}](${PENDING})`;
   words = ticks ? words + ticks : atEnd(words, (end) => end.replace(LINK, close));
   return words + (/[*_~]/.test(words) ? unclosed(words) : "") + space;
+}
+
+/** Whether words that are added to `line` leave it what it is, and what is open in the `content` that ends in it. */
+export function isSettled(content, line) {
+  return /\p{L}/u.test(line) && isInert(lastWord(line)) && !DEFINING.test(content) && !LINK.test(content.slice(-REACH));
+}
+
+/** Whether `words` mean nothing but themselves, behind others that do not either. */
+export function isInert(words) {
+  return !TELLING.test(words);
+}
+
+/** With the spaces behind it. */
+export function lastWord(line) {
+  return line.slice(line.lastIndexOf(" ", line.trimEnd().length - 1) + 1);
+}
+
+export function lastLine(text) {
+  return text.slice(text.lastIndexOf("\n") + 1);
 }
 
 function isUndecided(line) {

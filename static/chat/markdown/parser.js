@@ -1,7 +1,9 @@
 import MarkdownIt from "../../vendor/markdown-it/markdown-it.esm.min.mjs";
-import { guessBlocks, guessInline } from "./guess.js";
+import { guessBlocks, guessInline, lastLine } from "./guess.js";
 
 export const DEFINITION = "reference_definition";
+
+const CELL = new Set(["td_open", "th_open"]);
 
 const parsers = new Map();
 
@@ -14,10 +16,11 @@ export function parserFor(gfm) {
 /**
  * Returns the blocks of `text`, [{line, type, tokens}], with the line each begins in. `references` (what is
  * known, by label) takes up what `text` defines. With `open` what is half written is shown as what it may
- * become; `isGuess` marks a block that is not there yet.
+ * become; `isGuess` marks a block that is not there yet, and `end` is the token of the words in which `text`
+ * ends, if it does so in their last line.
  */
 export function parse(parser, text, { references, open }) {
-  const env = { references, open, outline: [], unclosed: "", end: text };
+  const env = { references, open, outline: [], unclosed: "", source: text, end: null };
   const shown = open ? guessBlocks(text) : text;
   const tokens = parser.parse(shown, env);
   const blocks = env.outline.map((block) => ({ ...block, tokens: [] }));
@@ -27,6 +30,7 @@ export function parse(parser, text, { references, open }) {
     if (token.level === 0 && token.nesting >= 0) last = next(blocks, last);
     blocks[last].tokens.push(token);
   }
+  if (env.end) blocks.at(-1).end = env.end;
   return blocks;
 }
 
@@ -63,27 +67,37 @@ function outline({ tokens, env }) {
 }
 
 function inline({ tokens, md, env, Token }) {
-  const last = env.outline.at(-1)?.type === DEFINITION ? null : lastInline(tokens, env.end);
+  const i = env.outline.at(-1)?.type === DEFINITION ? -1 : lastInline(tokens, env.source);
+  const last = tokens[i];
   for (const token of tokens) {
     if (token.type !== "inline") continue;
     if (token === last && env.open) token.children = guess(token.content, md, env);
     else md.inline.parse(token.content, md, env, token.children);
   }
-  if (last) keepSpaces(last, env.end, Token);
+  if (last) keepSpaces(last, env.source, Token);
+  if (last && isAtEnd(tokens, i, env.source)) env.end = last;
 }
 
-/** The text in which `text` ends and goes on, if it does so in one. */
+/** Where the words are in which `text` ends and goes on, or -1. */
 function lastInline(tokens, text) {
-  const line = text.slice(text.lastIndexOf("\n") + 1);
+  const line = lastLine(text);
   const isNew = line.trim() === "";
   for (let i = tokens.length - 1; i >= 0; i--) {
     const { type, nesting, content } = tokens[i];
-    if (nesting < 0 || (type === "inline" && !content)) continue;
-    if (type !== "inline") return null;
+    if (nesting < 0 || (type === "inline" && !content) || CELL.has(type)) continue;
+    if (type !== "inline" || (CELL.has(tokens[i - 1].type) && /\|\s*$/.test(line))) return -1;
     // Only a paragraph goes on in the next line.
-    return !isNew || (tokens[i - 1].type === "paragraph_open" && !/\n[ \t>]*\n[ \t>]*$/.test(text)) ? tokens[i] : null;
+    return !isNew || (tokens[i - 1].type === "paragraph_open" && !/\n[ \t>]*\n[ \t>]*$/.test(text)) ? i : -1;
   }
-  return null;
+  return -1;
+}
+
+/** Whether the words are in the last line; and in a table, whether there are no more cells in it, as some are not shown. */
+function isAtEnd(tokens, i, text) {
+  if (tokens[i].map) return tokens[i].map[1] === text.split("\n").length;
+  const row = tokens.findLastIndex(({ type }, at) => at < i && type === "tr_open");
+  const cells = lastLine(text).split("|");
+  return cells[0] === "" && cells.length - 1 === (i - row + 1) / 3;
 }
 
 /** What the text of a paragraph or a cell may become. Most is what it is, and not parsed a second time. */

@@ -1,5 +1,5 @@
 import { copyCode, highlight } from "./code.js";
-import { guessBlocks } from "./guess.js";
+import { guessBlocks, isInert, isSettled, lastLine, lastWord } from "./guess.js";
 import { DEFINITION, parse, parserFor } from "./parser.js";
 import { patch } from "./patch.js";
 import { treeOf } from "./tree.js";
@@ -27,7 +27,8 @@ export class Setter {
   /** What the complete blocks define, and the open ones too. */
   #known = {};
   #references = this.#known;
-  #fence = null;
+  /** What the source ends in, if not all that is added to it need be parsed. */
+  #open = null;
   #tip = null;
   #next = 0;
   #isClosed = false;
@@ -46,13 +47,13 @@ export class Setter {
 
   /** Sets `source`, which begins as the one before did. Returns false when it is put off for a while. */
   set(source, { open = true, rush = false } = {}) {
+    const added = source.slice(this.#source.length);
+    if (open && this.#open?.lengthen(added)) return (this.#source = source), true;
     const began = performance.now();
     if (open && !rush && began < this.#next) return false;
-    const added = source.slice(this.#source.length);
     if (this.#isClosed && added) this.#clearTail();
     this.#source = source;
     this.#isClosed = !open;
-    if (open && this.#fence?.lengthen(added)) return true;
     this.#setTail(source.slice(this.#start), open);
     if (!open) this.#settle();
     this.#point(open);
@@ -69,7 +70,7 @@ export class Setter {
     if (wrong >= 0 || (defines && this.#start > same)) this.#drop(defines ? 0 : wrong);
     if (this.#isClosed) this.#clearTail();
     this.#source = source.slice(0, this.#start);
-    this.#fence = null;
+    this.#open = null;
     return this.#start;
   }
 
@@ -95,7 +96,7 @@ export class Setter {
     const count = open ? completeBlocks(text, blocks) : 0;
     this.#tail = trees.slice(count).flat();
     if (count > 0) this.#complete(text, blocks, trees.slice(0, count));
-    this.#fence = open ? Fence.of(text, blocks.at(-1), this.#tail.at(-1)) : null;
+    this.#open = open ? (Fence.of(text, blocks.at(-1), this.#tail.at(-1)) ?? Words.of(text, blocks.at(-1))) : null;
     if (!open) highlightAll(this.#tail);
   }
 
@@ -182,11 +183,49 @@ class Fence {
   lengthen(added) {
     const lines = this.#line + added;
     if (/(?:^|\n)\s*[`~]|\0/.test(lines)) return false;
-    this.#code.text += added;
-    this.#code.dom.appendData(added);
+    lengthen(this.#code, added);
     this.#line = lastLine(lines);
     return true;
   }
+}
+
+/** Words that a text ends in, to which more are added as they come: most mean nothing but themselves. */
+class Words {
+  #node;
+  /** Between marks, the second of which is a guess. */
+  #isWithin;
+  /** What the next character decides about. */
+  #last;
+
+  /** Those that `text` ends in, or null. */
+  static of(text, block) {
+    const line = lastLine(text);
+    const drawn = block?.end?.meta;
+    if (!drawn || !isSettled(block.end.content, line)) return null;
+    let node = drawn;
+    while (node?.tag) node = node.kids.at(-1);
+    return node?.text.endsWith(lastWord(line)) ? new Words(node, node !== drawn) : null;
+  }
+
+  constructor(node, isWithin) {
+    this.#node = node;
+    this.#isWithin = isWithin;
+    this.#last = node.text.slice(-1);
+  }
+
+  /** Returns false if they may mean more. What closes a mark, the character before it has a say in; no space can. */
+  lengthen(added) {
+    const words = this.#last === "." || this.#last === ":" ? this.#last + added : added;
+    if (!isInert(words) || (this.#isWithin && !/\p{L}$/u.test(words))) return false;
+    lengthen(this.#node, added);
+    this.#last = words.slice(-1);
+    return true;
+  }
+}
+
+function lengthen(node, added) {
+  node.text += added;
+  node.dom.appendData(added);
 }
 
 /**
@@ -211,10 +250,6 @@ function lineStarts(text) {
   const starts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
   return starts;
-}
-
-function lastLine(text) {
-  return text.slice(text.lastIndexOf("\n") + 1);
 }
 
 function commonLength(one, other) {

@@ -32,7 +32,8 @@ export class Sheet {
   #setter = null;
   #set = 0;
   #ended = false;
-  #isDone = true;
+  /** Whether all that came is on the page as it is to be. */
+  #isSet = true;
   #drawnIn = null;
   #loading = null;
   #rests = [];
@@ -57,13 +58,11 @@ export class Sheet {
     this.#source = this.#held = "";
     this.#take(text);
     if (!this.#source.startsWith(before.slice(0, this.#set))) this.#set = this.#setter?.cut(this.#source) ?? 0;
-    this.#ended = false;
     this.#draw();
   }
 
   appendData(text) {
     this.#take(text);
-    this.#ended = false;
     this.#draw();
   }
 
@@ -73,13 +72,13 @@ export class Sheet {
     this.#held = "";
     this.#ended = true;
     this.#render();
-    if (this.#isDone) return Promise.resolve();
+    if (this.#isSet) return Promise.resolve();
     return new Promise((resolve) => this.#rests.push(resolve));
   }
 
   /** Sets all of it now. */
   flush() {
-    this.#render(Infinity);
+    if (!this.#isSet) this.#render(Infinity);
   }
 
   stop() {
@@ -98,6 +97,7 @@ export class Sheet {
 
   /** Who is called in each frame draws in it; who is called more often waits for the next. */
   #draw() {
+    this.#ended = this.#isSet = false;
     if (this.#drawnIn === null || this.#drawnIn !== document.timeline.currentTime) this.#render();
     else inNextFrame(this.#next);
   }
@@ -105,9 +105,9 @@ export class Sheet {
   #render(limit = SLICE) {
     notInFrame(this.#next);
     this.#drawnIn = document.timeline.currentTime;
-    if (!this.#setter && isPlain(this.#source)) this.#isDone = this.#write();
-    else this.#isDone = Setter ? this.#typeset(limit) : this.#load();
-    if (this.#isDone) this.#rest();
+    if (!this.#setter && isPlain(this.#source)) this.#isSet = this.#write();
+    else this.#isSet = Setter ? this.#typeset(limit) : this.#load();
+    if (this.#isSet && this.#ended) this.#rest();
   }
 
   /** Words as they are. */
@@ -143,7 +143,7 @@ export class Sheet {
     const isSet = this.#setter.set(this.#source.slice(0, this.#set), { open: !(isAll && this.#ended), rush: limit === Infinity });
     frame.spent += performance.now() - began;
     if (!isAll || !isSet) inNextFrame(this.#next);
-    return isAll && isSet && this.#ended;
+    return isAll && isSet;
   }
 
   #rest() {

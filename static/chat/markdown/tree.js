@@ -16,7 +16,7 @@ export function treeOf(tokens, options) {
 
 function draw(token, i, tokens, stack, options) {
   const top = stack.at(-1);
-  if (token.type === "inline") return drawInline(token.children, stack, options);
+  if (token.type === "inline") return (token.meta = drawInline(token.children, stack, options));
   if (token.hidden) return;
   if (isAfterHidden(tokens, i) && token.nesting !== -1) write(top, "\n");
   if (token.nesting === 1) stack.push(open(top, token));
@@ -36,6 +36,7 @@ function endsLine(token, next) {
   return !(next.type === "inline" || next.hidden || (next.nesting === -1 && next.tag === token.tag));
 }
 
+/** Returns what comes last. */
 function drawInline(tokens, stack, options) {
   let links = 0;
   for (const token of tokens) {
@@ -49,6 +50,7 @@ function drawInline(tokens, stack, options) {
     else if (token.nesting === -1) stack.pop();
     else top.push(LEAVES[token.type](token, options));
   }
+  return stack.at(-1).at(-1);
 }
 
 function write(top, text) {
