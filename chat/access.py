@@ -76,11 +76,14 @@ def room(person: Person, slug: str, right: Right = Right.READ) -> Place:
     return _checked(rooms.filter(slug=slug).first(), person, right)
 
 
-def linked(token: str, right: str = Link.Right.WATCH) -> Link:
-    """Return the link with this `token`. Raises Refused (`not_found`) if it is revoked, or none."""
-    links = Link.objects.select_related("conversation")
-    found = links.filter(token=token, right=right, conversation__deleted=None).first()
-    if found is None or found.revoked is not None:
+def linked(token: str, right: str | None = Link.Right.WATCH) -> Link:
+    """Return the link with this `token`, that lets one watch, or join; or with None either.
+
+    Raises Refused (`not_found`) if it is revoked, or none.
+    """
+    links = Link.objects.select_related("conversation", "creator")
+    found = links.filter(token=token, conversation__deleted=None).first()
+    if found is None or found.revoked is not None or right not in (None, found.right):
         raise Refused("not_found", "This link does not work any more.")
     return found
 

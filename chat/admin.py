@@ -1,6 +1,8 @@
 """The admin's door: staff manage replies, and read conversations."""
 
+from collections.abc import Callable, Coroutine
 from typing import Any
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django import forms
@@ -8,6 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Left
@@ -16,13 +19,26 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from chat import answers
+from chat import answers, conversations, forgetting, guard, protocol, rooms
 from chat.assistants import scripted
 from chat.assistants.scripted import Occasion
 from chat.database import let_go
-from chat.models import ApiKey, Assistant, Conversation, Message, ScriptedReply, User, Version
-from chat.protocol import LONGEST_MESSAGE
+from chat.live.hub import hub
+from chat.models import (
+    ApiKey,
+    Assistant,
+    Conversation,
+    Link,
+    Membership,
+    Message,
+    Room,
+    ScriptedReply,
+    User,
+    Version,
+)
+from chat.protocol import LONGEST_MESSAGE, Refused
 from chat.reply import trial
+from chat.room_forms import reason
 
 admin.site.site_header = admin.site.site_title = "Streaming Chat"
 admin.site.index_title = "What the chat says, and who says it"
@@ -241,6 +257,7 @@ class AssistantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly):
     list_display = ("beginning", "who", "used", "created", "size")
+    list_filter = ("kind",)
     search_fields = ("messages__text", "owner__username", "owner__name")
     date_hierarchy = "used"
     ordering = ("-used",)
@@ -269,7 +286,9 @@ class ConversationAdmin(ReadOnly):
 
     @admin.display(description="who")
     def who(self, conversation: Conversation) -> str:
-        return str(getattr(conversation, "owner", "a visitor who has not written"))
+        if conversation.is_room:
+            return f"everybody in “{conversation.title}”"
+        return str(conversation.owner or "a visitor who has not written")
 
     @admin.display(description="messages", ordering="count")
     def size(self, conversation: Conversation) -> int:
@@ -326,6 +345,172 @@ class MessageAdmin(ReadOnly):
         return f"{message.status}: {message.error_detail}" if message.error else message.status
 
 
+class RoomForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A room, by the rules that hold for everybody; but its address, and who answers, staff set."""
+
+    is_closed = forms.BooleanField(
+        label="closed", required=False, help_text="It can be read, and nobody writes in it."
+    )
+
+    class Meta:
+        model = Room
+        fields = ("title", "slug", "description", "listed", "answers", "assistant")
+        widgets = {"description": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})}
+        help_texts = {"slug": "After /rooms/. Empty: made from the title."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "slug" in self.fields:
+            self.fields["slug"].required = False
+            self.fields["title"].required = True
+        self.fields["is_closed"].initial = self.instance.closed is not None
+
+    def clean_title(self) -> str:
+        return self._checked("title")
+
+    def clean_description(self) -> str:
+        return self._checked("description")
+
+    def clean_slug(self) -> str | None:
+        slug: str | None = self.cleaned_data["slug"]
+        if slug in rooms.RESERVED:
+            raise ValidationError("At this address is another page.")
+        return slug or self.instance.slug
+
+    def _checked(self, name: str) -> str:
+        try:
+            return str(rooms.clean({name: self.cleaned_data[name]})[name])
+        except Refused as refused:
+            raise ValidationError(reason(refused)) from None
+
+    def save(self, commit: bool = True) -> Any:
+        room, closed = self.instance, self.cleaned_data.get("is_closed", False)
+        if closed != (room.closed is not None):
+            room.closed = timezone.now() if closed else None
+        room.kind = Conversation.ROOM
+        room.slug = room.slug or rooms.free_address(room)
+        return super().save(commit)
+
+
+class SeatFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    def clean(self) -> None:
+        super().clean()
+        stay = [it.cleaned_data for it in self.forms if getattr(it, "cleaned_data", None)]
+        owners = [it for it in stay if not it.get("DELETE") and it.get("role") == "owner"]
+        if len(owners) > 1:
+            raise ValidationError("A room has one owner.")
+
+
+class Seats(admin.TabularInline):  # type: ignore[type-arg]
+    model = Membership
+    formset = SeatFormSet
+    fields = ("person", "role", "joined")
+    readonly_fields = ("joined",)
+    autocomplete_fields = ("person",)
+    extra = 0
+    verbose_name_plural = "people in it"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("person").order_by("-role", "pk")
+
+
+class LinkForm(forms.ModelForm):  # type: ignore[type-arg]
+    revoke = forms.BooleanField(required=False)
+
+    class Meta:
+        model = Link
+        fields = ()
+
+    def save(self, commit: bool = True) -> Any:
+        if self.cleaned_data["revoke"] and self.instance.revoked is None:
+            self.instance.revoked = timezone.now()
+        return super().save(commit)
+
+
+class Links(admin.TabularInline):  # type: ignore[type-arg]
+    model = Link
+    form = LinkForm
+    fields = readonly_fields = ("right", "get_absolute_url", "creator", "created", "revoked")
+    extra = 0
+    can_delete = False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "revoke")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Link]:
+        return super().get_queryset(request).select_related("creator").order_by("-pk")
+
+
+@admin.register(Room)
+class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = RoomForm
+    list_display = ("title", "slug", "listed", "answers", "is_open", "seats", "created", "used")
+    list_filter = ("listed", "answers")
+    search_fields = ("title", "slug", "description")
+    ordering = ("title", "pk")
+    readonly_fields = ("created", "used")
+    inlines = (Seats, Links)
+    fieldsets = (
+        (None, {"fields": ("title", "slug", "description", "listed", "is_closed")}),
+        ("The assistant", {"fields": ("answers", "assistant")}),
+        ("When", {"fields": ("created", "used")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
+        found: QuerySet[Room] = super().get_queryset(request)
+        seats = Membership.objects.seats().filter(conversation=OuterRef("pk")).order_by()
+        count = seats.values("conversation").annotate(n=Count("pk")).values("n")
+        return found.annotate(seat_count=Coalesce(Subquery(count), 0))
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "assistant":  # is chosen here, not made, changed or deleted
+            field.widget = field.widget.widget
+        return field
+
+    @admin.display(description="open", boolean=True)
+    def is_open(self, room: Room) -> bool:
+        return room.closed is None
+
+    @admin.display(description="people", ordering="seat_count")
+    def seats(self, room: Room) -> int:
+        return room.seat_count  # type: ignore[attr-defined,no-any-return]  # annotated above
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        at_once(_changed, form.instance)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """All that was said in it goes; it is counted, not listed."""
+        said = Message.objects.filter(conversation__in=objs).count()
+        return list(map(str, objs)), {"rooms": len(objs), "messages": said}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Room) -> None:
+        self._delete([obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
+        self._delete(list(queryset.values_list("pk", flat=True)))
+
+    def _delete(self, ids: list[UUID]) -> None:
+        Conversation.objects.filter(pk__in=ids).update(deleted=timezone.now())
+        at_once(rooms.dissolve, ids)
+
+
+async def _changed(room: Room) -> None:
+    if room.closed is not None:
+        await conversations.silence([room.pk])
+    await rooms.tell(room)
+    hub().renew(room.pk)  # who is there alone may have company now
+
+
+def at_once(act: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """Let those who are connected here feel what is being saved, as soon as it is."""
+    transaction.on_commit(lambda: async_to_sync(act)(*args))
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("__str__", "user", "created", "last_used")
@@ -340,6 +525,14 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         obj.digest = ApiKey.digest_of(key)
         super().save_model(request, obj, form, change)
         messages.warning(request, f"The key is {key} — copy it now, it cannot be shown again.")
+
+    def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
+        super().delete_model(request, obj)
+        at_once(guard.recheck_keys)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        super().delete_queryset(request, queryset)
+        at_once(guard.recheck_keys)
 
 
 @admin.register(User)
@@ -366,3 +559,31 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
             "API keys": ApiKey.objects.filter(user__in=objs).count(),
         }
         return list(map(str, objs)), counts, set(), []
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and not obj.is_active:
+            at_once(_send_away, [obj.pk])
+        elif change:
+            at_once(guard.recheck_person, obj.pk)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        self._delete([obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._delete(list(queryset.values_list("pk", flat=True)))
+
+    def _delete(self, ids: list[UUID]) -> None:
+        left = rooms.hand_over_all(ids)
+        for id in ids:
+            while gone := forgetting.remove_said(id):
+                at_once(forgetting.tell_removed, gone)
+        User.objects.filter(pk__in=ids).delete()
+        at_once(_send_away, ids)
+        for room in left:
+            at_once(guard.recheck, room)
+
+
+async def _send_away(people: list[UUID]) -> None:
+    for person in people:
+        await hub().leave_all(person, protocol.FORBIDDEN)

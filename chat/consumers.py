@@ -142,7 +142,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     def _watching(self, role: str, link: int | None = None) -> Viewer:
         here = (self._person.id, self._conversation.pk, self.base_send, self.close, self._renew)
-        return Viewer(*here, role=role, link=link)
+        return Viewer(*here, role=role, link=link, api_key=self._person.api_key)
 
     async def _show_up(self) -> None:
         """Be seen by the others where there are any, and see them."""

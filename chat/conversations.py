@@ -29,7 +29,8 @@ GOING = datetime(1970, 1, 1, tzinfo=UTC)  # when that was deleted of which some 
 BATCH = 20  # conversations that are looked for at a time, to remove them
 SLICE = 500  # rows that are removed at a time, before others get their turn
 
-_SEEN = regex.compile(r"[^\p{Z}\p{C}]")
+# What leaves a mark: letters too can be invisible, as the fillers of Hangul and of Braille.
+_SEEN = regex.compile(r"[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]")
 
 
 async def rename(person: Person, id: UUID, title: str) -> Conversation:
@@ -94,6 +95,13 @@ def remove_slice(id: UUID) -> bool:
         if len(messages) < SLICE:
             Conversation.objects.filter(pk=id).delete()
         return len(messages) == SLICE
+
+
+def remove_messages(messages: list[int]) -> None:
+    """Delete messages, with all their versions; in a transaction."""
+    while _remove_versions(messages):
+        pass
+    _remove_messages(messages)
 
 
 def own(person: Person, id: UUID) -> Conversation:

@@ -12,7 +12,7 @@ from uuid import UUID
 from chat import access, protocol
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.models import Conversation, Link, User
+from chat.models import ApiKey, Conversation, Link, User
 
 LOOK_EVERY = 10.0  # seconds
 CHUNK = 500  # people, or conversations, that are asked for at a time
@@ -38,6 +38,24 @@ async def recheck(conversation: UUID) -> None:
             hub().renew_one(viewer)
 
 
+async def recheck_keys() -> None:
+    """Close the connections that programs opened with API keys that are gone by now."""
+    came = [viewer for viewer in hub().everyone() if viewer.api_key is not None]
+    keys = list({viewer.api_key for viewer in came if viewer.api_key is not None})
+    known: set[int] = set()
+    for start in range(0, len(keys), CHUNK):
+        known |= await in_database(_known, keys[start : start + CHUNK])
+    for viewer in came:
+        if viewer.api_key not in known:
+            await viewer.close(protocol.NOT_SIGNED_IN)
+
+
+async def recheck_person(person: UUID) -> None:
+    """Look again at somebody who may have other rights now, wherever they are."""
+    for conversation in {each.conversation for each in hub().everyone() if each.person == person}:
+        await recheck(conversation)
+
+
 class Guard:
     """Looks at everybody again, every few seconds."""
 
@@ -53,6 +71,7 @@ class Guard:
             some = watched[start : start + CHUNK]
             for conversation in await in_database(_doubtful, some, _people_in(some)):
                 await recheck(conversation)
+        await recheck_keys()
 
 
 def _people_in(conversations: Iterable[UUID]) -> dict[UUID, set[UUID]]:
@@ -73,6 +92,10 @@ def _doubtful(conversations: list[UUID], people: dict[UUID, set[UUID]]) -> list[
         some = User.objects.filter(pk__in=everybody[start : start + CHUNK], is_active=False)
         off |= set(some.values_list("pk", flat=True))
     return [id for id in conversations if people[id] != {owners.get(id)} or people[id] & off]
+
+
+def _known(keys: list[int]) -> set[int]:
+    return set(ApiKey.objects.filter(pk__in=keys).values_list("pk", flat=True))
 
 
 def _look(

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from chat import access, guard, protocol
+from chat import access, guard, limits, protocol
 from chat.access import Right
 from chat.database import in_database
 from chat.models import Link
@@ -39,6 +39,7 @@ def of(person: Person, conversation: UUID) -> list[Link]:
 def _create(person: Person, conversation: UUID, right: Any) -> Link:
     if right not in Link.Right.values:
         raise protocol.bad_request("right: must be watch or join")
+    limits.count_message(person)  # it too fills the database
     with transaction.atomic():
         found = access.place(person, conversation, Right.MODERATE, lock=True).conversation
         if found.links.filter(revoked=None).count() >= MOST_LINKS:

@@ -104,13 +104,19 @@ class ApiKey(models.Model):
         return key
 
     @classmethod
-    def holder(cls, key: str) -> User | None:
-        """Return the active account that `key` belongs to, and note that it was used."""
+    def known(cls, key: str) -> Self | None:
+        """Return what is kept of `key` if its account is active, and note that it was used."""
         found = cls.objects.select_related("user").filter(digest=cls.digest_of(key)).first()
         if found is None or not found.user.is_active:
             return None
         _note_use(cls.objects.filter(pk=found.pk), "last_used", found.last_used)
-        return found.user
+        return found
+
+    @classmethod
+    def holder(cls, key: str) -> User | None:
+        """Return the active account that `key` belongs to, and note that it was used."""
+        found = cls.known(key)
+        return found.user if found else None
 
     @staticmethod
     def new_key() -> str:
@@ -630,6 +636,20 @@ class Conversation(models.Model):
             with suppress(DatabaseError):  # as with the note of their use
                 Conversation.objects.filter(pk=self.pk).update(unread=False)
         _note_use(Conversation.objects.filter(pk=self.pk), "used", self.used)
+
+
+class RoomManager(models.Manager["Room"]):
+    def get_queryset(self) -> models.QuerySet["Room"]:
+        return super().get_queryset().filter(kind=Conversation.ROOM, deleted=None)
+
+
+class Room(Conversation):
+    """A conversation that is a room, as staff manage it."""
+
+    objects: ClassVar[RoomManager] = RoomManager()  # type: ignore[assignment]
+
+    class Meta:
+        proxy = True
 
 
 class Memberships(models.QuerySet["Membership"]):

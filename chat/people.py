@@ -1,7 +1,7 @@
 """Who somebody is: the person behind a session cookie, an API key, or nothing at all."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -28,10 +28,11 @@ class Person:
     guest: bool
     active: bool = True
     staff: bool = False
+    api_key: int | None = field(default=None, compare=False)  # by which they came, if they did
 
     @classmethod
-    def account(cls, user: User) -> "Person":
-        return cls(user.pk, str(user), user.is_guest, user.is_active, user.is_staff)
+    def account(cls, user: User, api_key: int | None = None) -> "Person":
+        return cls(user.pk, str(user), user.is_guest, user.is_active, user.is_staff, api_key)
 
     @classmethod
     def visitor(cls, id: uuid.UUID) -> "Person":
@@ -100,8 +101,8 @@ def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
         return person
     scheme, _, key = named.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        user = ApiKey.holder(key.strip())
-        return Person.account(user) if user else None
+        known = ApiKey.known(key.strip())
+        return Person.account(known.user, known.pk) if known else None
     return Person.visitor(uuid.uuid4()) if b"origin" in named else None
 
 

@@ -4,21 +4,23 @@ All raise Refused, with a message for people, where somebody may not, or gives w
 """
 
 import secrets
+from collections.abc import Collection
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 import regex
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
 from chat import access, guard, limits, protocol
 from chat.access import RIGHTS, Right
 from chat.conversations import clean_title, silence
+from chat.conversations import remove as remove_conversations
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.presence import presence
-from chat.models import Assistant, Conversation, Link, Membership, User
+from chat.models import Assistant, Assistants, Conversation, Link, Membership, User
 from chat.people import Person
 from chat.protocol import Refused
 
@@ -29,19 +31,32 @@ RESERVED = {"new"}  # addresses that are pages
 Role = Membership.Role
 
 
-async def create(person: Person, **wishes: Any) -> Conversation:
-    """Open a room that `person` owns; `wishes` as for `change`, at least a `title`."""
-    return await in_database(_create, person, _clean(wishes))
+async def create(person: Person, key: str | None = None, **wishes: Any) -> Conversation:
+    """Open a room that `person` owns; `wishes` as for `change`, at least a `title`.
+
+    The same `key` again returns the same room, and opens none.
+    """
+    return await in_database(_create, person, clean(wishes), key)
 
 
-async def change(person: Person, id: UUID, **wishes: Any) -> Conversation:
+async def change(
+    person: Person, id: UUID, was: dict[str, Any] | None = None, **wishes: Any
+) -> Conversation:
     """Change what a room is like: `title`, `description`, `listed`, `answers`, `assistant`.
 
     `answers` is one of Conversation.Answers; `assistant` the slug of who answers there, or empty.
+    With `was`, its settings when somebody began to change them, it raises Refused (`conflict`,
+    with the settings of `now`) if anybody else has changed them since.
     """
-    room = await in_database(_change, person, id, _clean(wishes))
-    await _tell(room)
+    room = await in_database(_change, person, id, clean(wishes), was)
+    await tell(room)
     return room
+
+
+def settings(room: Conversation) -> dict[str, Any]:
+    """Return what `change` can change of a room, as it is now."""
+    told = {name: getattr(room, name) for name in ("title", "description", "listed", "answers")}
+    return {**told, "assistant": room.assistant.slug if room.assistant else ""}
 
 
 async def close(person: Person, id: UUID, closed: bool = True) -> Conversation:
@@ -49,7 +64,7 @@ async def close(person: Person, id: UUID, closed: bool = True) -> Conversation:
     room = await in_database(_close, person, id, closed)
     if closed:
         await silence([room.pk])
-    await _tell(room)
+    await tell(room)
     return room
 
 
@@ -94,19 +109,31 @@ async def appoint(person: Person, id: UUID, whom: UUID, role: str) -> None:
     await guard.recheck(id)
 
 
+async def dissolve(ids: Collection[UUID]) -> None:
+    """Delete rooms for good, with all that is in them: who is there, is sent away."""
+    for id in ids:
+        seated = await in_database(_dissolve, id)
+        await silence([id])
+        for person in set(seated).intersection(hub().here()):
+            await tell_left(id, person)
+        await hub().send_off(id, protocol.NOT_FOUND)
+    await remove_conversations(ids)
+
+
 async def tell_left(conversation: UUID, person: UUID) -> None:
     """Tell the other pages of `person` that the conversation is none of theirs any more."""
     frame = protocol.frame("conversation", id=str(conversation), deleted=True)
     await hub().tell_person(person, frame, not_in=conversation)
 
 
-async def _tell(room: Conversation) -> None:
+async def tell(room: Conversation) -> None:
+    """Tell everyone in a room what it is like now."""
     frame = protocol.frame("room", title=room.title, **room.as_room())
     await hub().publish(room.pk, frame)
     await guard.recheck(room.pk)
 
 
-def _clean(wishes: dict[str, Any]) -> dict[str, Any]:
+def clean(wishes: dict[str, Any]) -> dict[str, Any]:
     """Return `wishes` as fields of a room. Raises Refused (`bad_request`)."""
     fields = dict(wishes)
     if "title" in fields:
@@ -135,21 +162,35 @@ def _clean_description(value: Any) -> str:
     return text
 
 
-def _create(person: Person, fields: dict[str, Any]) -> Conversation:
+def _create(person: Person, fields: dict[str, Any], key: str | None) -> Conversation:
+    id = uuid5(person.id, key) if key else uuid4()
+    mine = Conversation.objects.rooms().filter(pk=id)
+    if made := mine.first():
+        return made
     limits.count_message(person)  # it too fills the database
+    try:
+        return _create_new(person, id, fields)
+    except IntegrityError:  # the same key, or the same address, at the same moment
+        if made := mine.first():
+            return made
+        raise Refused("conflict", "Somebody was quicker. Please try again.") from None
+
+
+def _create_new(person: Person, id: UUID, fields: dict[str, Any]) -> Conversation:
     with transaction.atomic():
         user = person.user()
         owned = user.memberships.filter(role=Role.OWNER, conversation__deleted=None)
         if owned.count() >= MOST_ROOMS:
             raise Refused("conflict", f"You have {MOST_ROOMS} rooms. Close or leave one first.")
-        room = Conversation(kind=Conversation.ROOM, owner=None, **_with_assistant(person, fields))
-        room.slug = _free_address(room)
+        fields = _with_assistant(person, fields)
+        room = Conversation(pk=id, kind=Conversation.ROOM, owner=None, **fields)
+        room.slug = free_address(room)
         room.save(force_insert=True)
         room.memberships.create(person=user, role=Role.OWNER)
         return room
 
 
-def _free_address(room: Conversation) -> str:
+def free_address(room: Conversation) -> str:
     """Return an address for a room, after its title; of one that is not listed, hard to guess."""
     words = slugify(room.title)[:40].strip("-") or "room"
     taken = words in RESERVED or Conversation.objects.filter(slug=words).exists()
@@ -160,19 +201,27 @@ def _with_assistant(person: Person, fields: dict[str, Any]) -> dict[str, Any]:
     if "assistant" not in fields:
         return fields
     slug = fields["assistant"]
-    found = _offered(person).filter(slug=slug).first() if slug else None
+    found = offered(person).filter(slug=slug).first() if slug else None
     if slug and found is None:
         raise protocol.bad_request("assistant: there is none of this name")
     return {**fields, "assistant": found}
 
 
-def _offered(person: Person) -> Any:
+def offered(person: Person) -> Assistants:
+    """Return the assistants that `person` may have answer in a room."""
     return Assistant.objects.for_person(account=not person.guest, staff=person.staff)
 
 
-def _change(person: Person, id: UUID, fields: dict[str, Any]) -> Conversation:
+def _change(
+    person: Person, id: UUID, fields: dict[str, Any], was: dict[str, Any] | None
+) -> Conversation:
     with transaction.atomic():
         room = _room(person, id, Right.MODERATE)
+        now = settings(room)
+        if was is not None and any(now[at] not in (was[at], fields.get(at)) for at in now):
+            detail = "Somebody else has changed this room meanwhile."
+            raise Refused("conflict", detail, now=now)
+        fields = {name: it for name, it in fields.items() if it != now[name]}
         for name, value in _with_assistant(person, fields).items():
             setattr(room, name, value)
         room.save(update_fields=list(fields))
@@ -209,10 +258,29 @@ def _leave(person: Person, id: UUID) -> None:
             hand_over(place.conversation)
 
 
-def hand_over(room: Conversation) -> None:
-    """Make who has moderated a room longest its owner, or who has been there longest."""
+def _dissolve(id: UUID) -> list[UUID]:
+    """Let nobody come into a room any more; return who had a seat there."""
+    Conversation.objects.rooms().filter(pk=id).update(deleted=timezone.now())
+    return list(Membership.objects.filter(conversation=id).values_list("person", flat=True))
+
+
+def hand_over_all(going: Collection[UUID]) -> list[UUID]:
+    """Hand over every room of those who are `going`; return these rooms."""
+    owned = Membership.objects.filter(role=Role.OWNER, person__in=going)
+    rooms = [seat.conversation for seat in owned.select_related("conversation")]
+    for room in rooms:
+        hand_over(room, going)
+    return [room.pk for room in rooms]
+
+
+def hand_over(room: Conversation, going: Collection[UUID] = ()) -> None:
+    """Make who has moderated a room longest its owner, or who has been there longest.
+
+    None of those who are `going`.
+    """
     for role in (Role.MODERATOR, Role.MEMBER):
-        heir = room.memberships.filter(role=role).order_by("joined", "pk").first()
+        staying = room.memberships.filter(role=role).exclude(person__in=going)
+        heir = staying.order_by("joined", "pk").first()
         if heir is not None:
             room.memberships.filter(pk=heir.pk).update(role=Role.OWNER)
             return

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 
 from chat import limits
 from chat.characters import boundary, split
-from chat.models import Conversation, Message
+from chat.models import Conversation, Conversations, Membership, Message
 from chat.people import Person
 from chat.protocol import Refused, bad_request, clean_text
 
@@ -22,6 +22,8 @@ Marked = dict[str, str]
 def find(person: Person, words: str) -> list[dict[str, Any]]:
     """Return the conversations with `words` in them, the newest first, and where they are.
 
+    One's own, and those of others, and rooms, in which one has a seat.
+
     Each has its `id`, its `title` and the newest `text` with a match (None if only the title has
     one), both in the pieces `before`, `match` and `after`. Raises Refused (`bad_request`,
     `rate_limited`).
@@ -30,7 +32,7 @@ def find(person: Person, words: str) -> list[dict[str, Any]]:
     limits.count_search(person)
     hits = Message.objects.shown().filter(_has("text", wanted), conversation=OuterRef("pk"))
     in_title = _has("title", wanted)
-    found = Conversation.objects.of(person.id).listed().filter(in_title | Exists(hits))
+    found = _readable(person).listed().filter(in_title | Exists(hits))
     newest = Subquery(hits.order_by("-pk").values("text")[:1])
     rows = found.annotate(hit=newest).order_by("-written", "-pk")
     pattern = re.compile(re.escape(wanted), re.IGNORECASE)
@@ -42,6 +44,12 @@ def find(person: Person, words: str) -> list[dict[str, Any]]:
         }
         for row in rows.values("pk", "title", "hit")[:RESULTS]
     ]
+
+
+def _readable(person: Person) -> Conversations:
+    seats = Membership.objects.seats().filter(person=person.id)
+    mine = Q(owner=person.id) | Q(pk__in=seats.values("conversation"))
+    return Conversation.objects.filter(mine, deleted=None)
 
 
 def marked(text: str, pattern: re.Pattern[str], before: int = 1000, after: int = 1000) -> Marked:

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from chat import access, forgetting, listing
 from chat.database import in_database
 from chat.live import remote
-from chat.models import Assistant, Conversation
+from chat.models import Assistant, Conversation, Link
 from chat.people import Person, guest_before_login, in_session
 from chat.protocol import Refused
 
@@ -63,10 +63,14 @@ def room(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @ensure_csrf_cookie
 def watch(request: HttpRequest, token: str) -> HttpResponse:
-    """A conversation as who has a link to it may watch it."""
+    """A conversation as who has a link to it may watch it; or where they are invited to it."""
     person = _person(request)
-    with _refusals():
-        link = access.linked(token)
+    try:
+        link = access.linked(token, None)
+    except Refused:
+        return render(request, "rooms/link_gone.html", status=404)
+    if link.right == Link.Right.JOIN:
+        return redirect("invitation", token=token)
     return _chat(request, person, link.conversation, token=token)
 
 

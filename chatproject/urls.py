@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 from chat import conversation_views as whole
 from chat import offline_views as offline
+from chat import room_views as rooms
 from chat import views
 
 login = auth.LoginView.as_view(template_name="account/login.html", redirect_authenticated_user=True)
@@ -20,8 +21,21 @@ urlpatterns = [
     path("c/search/", whole.find, name="search"),
     path("c/import/", whole.take_in, name="import"),
     path("c/<uuid:id>/", views.conversation, name="conversation"),
+    path("rooms/", rooms.all_rooms, name="rooms"),
+    path("rooms/new/", rooms.new_room, name="new_room"),
     path("rooms/<slug:slug>/", views.room, name="room"),
+    path("rooms/<slug:slug>/manage/", rooms.manage, name="manage_room"),
+    path("rooms/<slug:slug>/close/", rooms.close, {"closed": True}, name="close_room"),
+    path("rooms/<slug:slug>/open/", rooms.close, {"closed": False}, name="open_room"),
+    path("rooms/<slug:slug>/people/<uuid:whom>/", rooms.act, name="act_in_room"),
+    path("rooms/<slug:slug>/links/", rooms.create_link, name="create_link"),
+    path("rooms/<slug:slug>/links/<int:link>/revoke/", rooms.revoke_link, name="revoke_link"),
+    path("rooms/<slug:slug>/leave/", rooms.leave, name="leave_room"),
     path("s/<str:token>/", views.watch, name="link"),
+    path("s/<str:token>/join/", rooms.invitation, name="invitation"),
+    path("c/<uuid:id>/leave/", rooms.leave, name="leave"),
+    path("c/<uuid:id>/links/", rooms.links_of, name="links"),
+    path("c/<uuid:id>/links/<int:link>/revoke/", rooms.revoke),
     path("c/<uuid:id>/rename/", whole.rename, name="rename"),
     path("c/<uuid:id>/pin/", whole.pin, {"on": True}),
     path("c/<uuid:id>/unpin/", whole.pin, {"on": False}),

@@ -257,7 +257,8 @@ def test_try_it_takes_nothing_from_another_site(staff: Client) -> None:
 
 def test_try_it_changes_nothing(staff: Client) -> None:
     tried(staff, "hi")
-    assert (Conversation.objects.count(), Message.objects.count()) == (0, 0)
+    private = Conversation.objects.filter(kind="private")
+    assert (private.count(), Message.objects.count()) == (0, 0)
 
 
 def test_hostile_message_is_escaped(staff: Client) -> None:
@@ -299,6 +300,7 @@ def talk(db: None) -> Conversation:
 
 
 CONVERSATIONS = "/admin/chat/conversation/"
+PRIVATE = f"{CONVERSATIONS}?kind__exact=private"
 
 
 def rows(page: str) -> list[list[str]]:
@@ -318,11 +320,11 @@ def transcript(staff: Client, talk: Conversation) -> str:
 
 def test_conversations_are_listed_by_how_they_began(staff: Client, talk: Conversation) -> None:
     talk.messages.create(person=talk.owner, text="And then?", key="2")
-    ((begins, who, _, _, size),) = rows(staff.get(CONVERSATIONS).text)
+    ((begins, who, _, _, size),) = rows(staff.get(PRIVATE).text)
     whole = f"Is it open? {HOSTILE}"
     assert (begins, who, size) == (whole, "Bob", "4")
     talk.messages.filter(key="1").update(text=f"So,\n  {'long ' * 5_000}")
-    ((begins, *_),) = rows(staff.get(CONVERSATIONS).text)
+    ((begins, *_),) = rows(staff.get(PRIVATE).text)
     assert re.fullmatch(r"So, (long )+l?o?n?g?…", begins)
     assert len(begins) == 100
 
@@ -332,7 +334,7 @@ def test_conversation_that_was_used_last_is_listed_first(staff: Client) -> None:
     for hours, name in ((2, "Bob"), (1, "Charlie"), (3, "Dora")):
         person, used = User.objects.guest(uuid4(), name), now - timedelta(hours=hours)
         person.conversations.create(used=used, created=now - timedelta(days=9 - hours))
-    assert [row[1] for row in rows(staff.get(CONVERSATIONS).text)] == ["Charlie", "Bob", "Dora"]
+    assert [row[1] for row in rows(staff.get(PRIVATE).text)] == ["Charlie", "Bob", "Dora"]
 
 
 def test_list_of_conversations_leads_to_what_was_said(staff: Client, talk: Conversation) -> None:
@@ -346,12 +348,12 @@ def test_list_of_conversations_leads_to_what_was_said(staff: Client, talk: Conve
 
 def test_conversation_where_nobody_wrote_is_read(staff: Client) -> None:
     talk = Conversation.objects.create(owner_id=uuid4())
-    ((begins, who, *_),) = rows(staff.get(CONVERSATIONS).text)
+    ((begins, who, *_),) = rows(staff.get(PRIVATE).text)
     assert (begins, who) == ("(nothing written yet)", "a visitor who has not written")
     assert "Nothing was said yet." in transcript(staff, talk)
     assert staff.get(f"{CONVERSATIONS}{talk.pk}/history/").status_code == 200
     talk.messages.create(assistant=Assistant.objects.get(), text="Hello.")
-    assert rows(staff.get(CONVERSATIONS).text)[0][0] == "(nothing written yet)"
+    assert rows(staff.get(PRIVATE).text)[0][0] == "(nothing written yet)"
 
 
 def test_conversations_are_found_by_what_was_said(staff: Client, talk: Conversation) -> None:
@@ -489,7 +491,7 @@ def test_person_is_deleted_with_all_they_wrote(
     done = client.post(people, chosen | sure) if in_the_list else client.post(one, sure)
     assert done.status_code == 302
     assert list(User.objects.all()) == [erin]
-    assert list(Conversation.objects.all()) == [mine]
+    assert list(Conversation.objects.filter(kind="private")) == [mine]
     assert [message.text for message in Message.objects.all()] == ["Hello?"]
 
 

@@ -241,7 +241,7 @@ def test_guest_can_import(client: Client, db: None) -> None:
     client.get("/")
     answer = take_in(client, document())
     assert answer.status_code == 201
-    assert Conversation.objects.get().owner_id == UUID(client.session["visitor"])
+    assert Conversation.objects.get(kind="private").owner_id == UUID(client.session["visitor"])
     User.objects.update(is_active=False)
     assert refused(client, document(), 403)
 
@@ -425,7 +425,7 @@ def test_nothing_is_half_imported(
     monkeypatch.setattr(load._Importer, "_join", fail)
     with pytest.raises(Misplaced):
         take_in(client, document())
-    assert not Conversation.objects.exists()
+    assert not Conversation.objects.filter(kind="private").exists()
 
 
 def test_import_is_posted_with_a_token(client: Client, alice: User) -> None:
@@ -433,7 +433,7 @@ def test_import_is_posted_with_a_token(client: Client, alice: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(alice)
     assert take_in(strict, document()).status_code == 403
-    assert not Conversation.objects.exists()
+    assert not Conversation.objects.filter(kind="private").exists()
 
 
 def test_large_files_cost_a_guest_more(client: Client, db: None, settings: LazySettings) -> None:

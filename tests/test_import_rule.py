@@ -18,10 +18,12 @@ HOUSE = {
     ],
     "doors": [
         *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
-        *("chat.admin", "chat.intervals"),
+        *("chat.room_views", "chat.admin", "chat.intervals"),
     ],
     "forgetting": ["chat.forgetting"],
-    "what the doors stand in": ["chat.sockets", "chat.requests", "chat.management.rows"],
+    "what the doors stand in": [
+        *("chat.sockets", "chat.requests", "chat.management.rows", "chat.room_forms"),
+    ],
     "verbs of the people in it": ["chat.rooms", "chat.links"],
     "who may still be here": ["chat.guard"],
     "verbs of a whole conversation": [

@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from chat import actions, service
 from chat.live.hub import hub
 from chat.models import COMPLETE, STOPPED, Conversation, Message
+from chat.people import Person
 from chat.reply import run, turns
 from chat.reply.journal import PROCESS
 from chat.reply.watchdog import STILL, Watchdog
@@ -75,11 +76,12 @@ async def test_looking_goes_on_after_a_defect(
 async def test_stop_in_the_moment_of_takeover() -> None:
     """The claim comes first, the stop finds nobody writing here yet: it is final all the same."""
     reply = await orphan(text="From the", speed=5)
-    conversation = await Conversation.objects.aget()
+    conversation = await Conversation.objects.select_related("owner").aget(kind="private")
+    owner = Person.account(conversation.owner)
     async with watching(await Message.objects.select_related("assistant").aget()) as frames:
         await asyncio.gather(
             Watchdog()._take_over(reply.pk, ("a dead process", 0)),
-            actions.stop(conversation, reply.pk, 4),
+            actions.stop(owner, conversation, reply.pk, 4),
         )
         changed = await frames.until(lambda frame: frame["type"] == "message.changed")
         end = await frames.until(lambda frame: frame["type"] == "reply.end")

@@ -99,6 +99,7 @@ class Viewer:
     renew: Callable[[], None] = lambda: None
     role: str = "owner"  # as whom they are here
     link: int | None = None  # by which they watch
+    api_key: int | None = None  # by which a program came in
     cursors: dict[int, Cursor] = field(default_factory=dict)
     joined: bool = False
     gone: bool = False
@@ -153,6 +154,10 @@ class Hub:
     def watching(self, conversation: uuid.UUID) -> list[Viewer]:
         """Return who watches `conversation`."""
         return list(self._viewers.get(conversation, ()))
+
+    def everyone(self) -> list[Viewer]:
+        """Return all connections."""
+        return [viewer for watching in self._viewers.values() for viewer in watching]
 
     def here(self) -> list[uuid.UUID]:
         """Return all people who are connected."""

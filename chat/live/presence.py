@@ -73,6 +73,15 @@ class Presence:
                 present.names[person] = name
                 self._tell_soon(present)
 
+    def people(self, room: uuid.UUID) -> dict[uuid.UUID, str]:
+        """Return who is in `room` now: the name of each, by their id."""
+        present = self._rooms.get(room)
+        return dict(present.names) if present else {}
+
+    def count(self, room: uuid.UUID) -> int:
+        present = self._rooms.get(room)
+        return len(present.names) if present else 0
+
     def name(self, room: uuid.UUID, person: uuid.UUID) -> str | None:
         """Return the name of `person` if they are in `room` now."""
         present = self._rooms.get(room)
