@@ -64,13 +64,14 @@ def place(
     WRITE. With `lock` nobody else changes the conversation until the transaction ends.
     """
     rows = Conversation.objects.select_for_update() if lock else Conversation.objects.all()
-    found = rows.filter(pk=conversation, deleted=None).first()
+    found = rows.with_company().filter(pk=conversation, deleted=None).first()
     return _checked(found, person, right)
 
 
 def room(person: Person, slug: str, right: Right = Right.READ) -> Place:
     """Return the place of `person` in the room at `slug`. Raises Refused as `place` does."""
-    return _checked(Conversation.objects.rooms().filter(slug=slug).first(), person, right)
+    rooms = Conversation.objects.rooms().with_company()
+    return _checked(rooms.filter(slug=slug).first(), person, right)
 
 
 def linked(token: str, right: str = Link.Right.WATCH) -> Link:

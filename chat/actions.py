@@ -78,7 +78,7 @@ async def send(
     )
     if is_new:
         await _publish(message, key)
-        await listing.tell(conversation, but_in=conversation.pk)
+        await listing.tell(message.conversation, but_in=conversation.pk)
         listing.count_up(message)
     if reply is not None:
         await _write(reply)
@@ -254,6 +254,7 @@ def _start(person: Person) -> tuple[Conversation, Message | None]:
     limits.count_message(person)  # an opening counts as one: it too fills the database
     with transaction.atomic():
         conversation = Conversation.objects.create(owner_id=person.id)
+        conversation.is_shared = False
         return conversation, answers.to_opening(conversation, person)
 
 
@@ -267,6 +268,7 @@ def _post(
 ) -> tuple[Message, Message | None, bool]:
     """Return the message, the reply to write if there is one, and whether the message is new."""
     place = access.place(person, conversation.pk, Right.WRITE)
+    conversation = place.conversation
     if posted := _posted(person, conversation, key):
         return posted, None, False
     limits.check_replies(person)

@@ -181,7 +181,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         """Return the newest messages, and what else there is to tell of the conversation."""
         self._is_stale = False
         self._conversation = self._look()
-        self._has_company = self._link is None and self._conversation.has_several_people()
+        self._has_company = self._link is None and self._conversation.has_company
         messages, has_earlier = actions.page(self._conversation)
         offered = answers.offered_to(self._person).values("slug", "name", "default")
         return [message.as_frame(for_person=self._person.id) for message in messages], {

@@ -49,7 +49,7 @@ def joined(person: uuid.UUID) -> list[Entry]:
 
 def count_up(message: Message) -> None:
     """Note a new message in a room; those who have a seat there and are elsewhere hear of it."""
-    if message.conversation.is_room or message.conversation.owner_id != message.person_id:
+    if message.conversation.has_company:
         _news().count(message.conversation_id)
 
 

@@ -483,10 +483,10 @@ class Conversations(models.QuerySet["Conversation"]):
     def rooms(self) -> Self:
         return self.filter(kind=Conversation.ROOM, deleted=None)
 
-    def joined_by(self, person_id: uuid.UUID) -> Self:
-        """Those of others, and the rooms, in which this person has a seat."""
-        seats = Membership.objects.seats().filter(person=person_id)
-        return self.filter(deleted=None, pk__in=seats.values("conversation"))
+    def with_company(self) -> Self:
+        """Each with `is_shared`: whether it is a private one in which others have seats."""
+        seats = Membership.objects.seats().filter(conversation=OuterRef("pk"))
+        return self.annotate(is_shared=Exists(seats))
 
     def listed(self) -> Self:
         """Those in which somebody wrote, in the order of the list: pinned ones on top."""
@@ -554,6 +554,7 @@ class Conversation(models.Model):
     pinned = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)
     typing: bool  # where it was asked for: `with_typing`
+    is_shared: bool  # likewise: `with_company`
     unread = models.BooleanField(default=False)  # a reply ended while its owner was elsewhere
     deleted = models.DateTimeField(null=True, editable=False)  # can be undone for a moment
 
@@ -608,9 +609,10 @@ class Conversation(models.Model):
             "written": self.written and self.written.isoformat(timespec="microseconds"),
         }
 
-    def has_several_people(self) -> bool:
+    @property
+    def has_company(self) -> bool:
         """Whether more than its owner may write in it."""
-        return self.is_room or self.memberships.exists()
+        return self.is_room or self.is_shared
 
     def take_up(self) -> bool:
         """Note that somebody writes here now, which brings it back; False if it was deleted."""

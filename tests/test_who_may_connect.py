@@ -187,6 +187,15 @@ SWITCH_OFF = "from chat.models import User; User.objects.filter(pk='{}').update(
 DELETE = "from chat.models import User; User.objects.filter(pk='{}').delete()"
 
 
+async def is_refused(client: Client, key: str) -> None:
+    """Wait until a message is refused; or the connection is closed, as it is after a while."""
+    error = await client.until(lambda frame: frame["type"] == "error", or_closed=True)
+    if error is None:
+        assert client.close_code == 4403
+    else:
+        assert (error["code"], error["key"]) == ("forbidden", key)
+
+
 async def test_guest_who_was_switched_off(visit: Visit, server: Server) -> None:
     """Their open pages can post nothing more, and they do not come in again."""
     cookie = session(server.url)
@@ -194,9 +203,7 @@ async def test_guest_who_was_switched_off(visit: Visit, server: Server) -> None:
         await charlie.post("hi")
         server.manage("shell", "-c", SWITCH_OFF.format(charlie.ready["you"]["id"]))
         await charlie.send("message.send", text="hi again", key="again")
-        error = await charlie.until(lambda frame: frame["type"] == "error")
-        assert error
-        assert (error["code"], error["key"]) == ("forbidden", "again")
+        await is_refused(charlie, "again")
     assert await refused(visit(cookie=cookie)) == 4403
     assert await refused(visit(charlie.own_path, cookie=cookie)) == 4403
     with pytest.raises(HTTPError) as page:
@@ -212,9 +219,7 @@ async def test_account_that_ends_while_connected(server: Server, name: str, end:
         await dora.end(await dora.post("hi"))
         server.manage("shell", "-c", end.format(dora.ready["you"]["id"]))
         await dora.send("message.send", text="hi again", key="again")
-        error = await dora.until(lambda frame: frame["type"] == "error")
-        assert error
-        assert (error["code"], error["key"]) == ("forbidden", "again")
+        await is_refused(dora, "again")
 
 
 async def handshake(client: Client) -> int:

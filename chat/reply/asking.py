@@ -121,7 +121,7 @@ class Asking:
         before = message.conversation.messages.shown().filter(pk__lt=message.pk).ended()
         newest = before.exclude(text="").select_related("person").order_by("-pk")
         told = newest.only("text", "person__name", "person__username")
-        named = message.conversation.has_several_people()
+        named = message.conversation.is_room or message.conversation.memberships.exists()
         newest_first = (_turn(each, named=named) for each in told.iterator(chunk_size=50))
         assistant = self._assistant
         turns = context.fitting(newest_first, assistant.system, assistant.context_budget)

@@ -1,0 +1,96 @@
+"""Run in the server's database, after ROLES and ACTS are set: who they are, and where.
+
+Prints, as JSON, a session's cookie for each role, and for each kind of conversation, act and role
+the path of a socket, a question and its reply.
+"""
+# ruff: noqa: F821 - ROLES and ACTS are set by who runs it
+
+import json
+import uuid
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.utils import timezone
+
+from chat.models import Assistant, Conversation, Link, Membership, Message, ScriptedReply, User
+
+GUESTS = ("guest", "stranger", "watcher")
+SEATS = {name: name for name in ("member", "moderator", "owner", "banned")}
+SEATS |= {"guest": "member", "zoe": "member"}
+LONG = "It goes on and on. " * 200
+STATUSES = {"stop": "streaming", "retry": "failed", "continue": "stopped"}
+
+ScriptedReply.objects.update(speed=0)
+people, cookies = {}, {}
+for role in (*ROLES, "zoe"):
+    if role == "anonymous":
+        continue
+    id = uuid.uuid4()
+    user = (
+        User.objects.guest(id, f"{role.title()} the guest")
+        if role in GUESTS
+        else User.objects.create_user(role, id=id, is_staff=role == "staff")
+    )
+    people[role] = user
+    session = SessionStore()
+    if role in GUESTS:
+        session["visitor"] = str(user.pk)
+    else:
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    cookies[role] = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+assistant = Assistant.objects.get(slug="assistant")
+places = {}
+for kind, acts in ACTS.items():
+    for act in acts:
+        for number, role in enumerate(ROLES):
+            is_room = kind != "talk"
+            talk = Conversation.objects.create(
+                kind="room" if is_room else "private",
+                title=f"{kind} {act}",
+                slug=f"{kind}-{act}-{number}" if is_room else None,
+                owner=None if is_room else people["owner"],
+                listed=kind != "den",
+                closed=timezone.now() if kind == "closed" else None,
+                written=timezone.now(),
+            )
+            seats = [
+                Membership(conversation=talk, person=people[who], role=seat)
+                for who, seat in SEATS.items()
+                if is_room or who != "owner"
+            ]
+            Membership.objects.bulk_create(seats)
+            asker = people.get(role) if act.endswith("-own") else people["zoe"]
+            asker = asker or people["zoe"]
+            question = Message.objects.create(conversation=talk, person=asker, text="Well?")
+            verb = act.split("-")[0]
+            reply = Message.objects.create(
+                conversation=talk,
+                assistant=assistant,
+                reply_to=question,
+                asked_by=asker if is_room else None,
+                text="It goes on",
+                script=LONG,
+                speed=1,
+                status=STATUSES.get(verb, "complete"),
+                lease="another process" if verb == "stop" else "",
+                version=2 if verb == "version" else 1,
+                versions=2 if verb == "version" else 1,
+            )
+            if verb == "version":
+                reply.others.create(number=1, assistant=assistant, text="It went")
+            path = f"/ws/rooms/{talk.slug}/" if is_room else f"/ws/chat/{talk.pk}/"
+            if role == "watcher":
+                link = Link.objects.create(conversation=talk, token=Link.new_token(), right="watch")
+                path = f"/ws/shared/{link.token}/"
+            places[f"{kind} {act} {role}"] = {
+                "path": path,
+                "id": str(talk.pk),
+                "question": question.pk,
+                "reply": reply.pk,
+            }
+print(json.dumps({"cookies": cookies, "places": places}))
