@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
 
-from django.db.models import Q
-
 from chat.models import Conversation, Link, Membership, User
 from chat.people import Person, switched_off
 from chat.protocol import Refused
@@ -96,14 +94,16 @@ def role(person: Person, conversation: Conversation) -> str:
 def roles(people: Collection[UUID], conversation: Conversation) -> dict[UUID, str]:
     """Return as whom each of `people` is in `conversation`."""
     seats = Membership.objects.filter(conversation=conversation, person__in=people)
-    role_of = dict(seats.values_list("person", "role"))
-    known = User.objects.filter(Q(is_active=False) | Q(is_staff=True), pk__in=people)
-    off = {pk for pk, is_active in known.values_list("pk", "is_active") if not is_active}
-    staff = {pk for pk, is_active in known.values_list("pk", "is_active") if is_active}
-    return {
-        id: "" if id in off else _role(id, conversation, role_of.get(id, ""), is_staff=id in staff)
-        for id in people
+    known = {
+        id: (seat, is_active, is_staff)
+        for id, seat, is_active, is_staff in seats.values_list(
+            "person", "role", "person__is_active", "person__is_staff"
+        )
     }
+    if others := [id for id in people if id not in known]:
+        users = User.objects.filter(pk__in=others).values_list("pk", "is_active", "is_staff")
+        known |= {id: ("", is_active, is_staff) for id, is_active, is_staff in users}
+    return {id: _role(id, conversation, *known.get(id, ("", True, False))) for id in people}
 
 
 def readers(people: Iterable[UUID], conversation: UUID) -> dict[UUID, str]:
@@ -113,7 +113,11 @@ def readers(people: Iterable[UUID], conversation: UUID) -> dict[UUID, str]:
     return {id: role for id, role in known.items() if RIGHTS[role] >= Right.READ}
 
 
-def _role(person: UUID, conversation: Conversation, seat: str, *, is_staff: bool) -> str:
+def _role(
+    person: UUID, conversation: Conversation, seat: str, is_active: bool, is_staff: bool
+) -> str:
+    if not is_active:
+        return ""
     if conversation.owner_id == person:
         return OWNER
     if not conversation.is_room:

@@ -120,6 +120,8 @@ def _assistant(person: Person, conversation: Conversation, slug: str | None) -> 
 def _mentioned(message: Message, person: Person) -> str | None:
     """Return the slug of the first assistant that `message` mentions, if `person` may ask it."""
     called = mentions.found_in(message.text, message.conversation).assistants
+    if not called:
+        return None
     offered = set(offered_to(person).values_list("slug", flat=True))
     return next((assistant.slug for assistant in called if assistant.slug in offered), None)
 

@@ -1,4 +1,4 @@
-"""What a typed-out character costs here and elsewhere, a model's token, and drawing Markdown.
+"""What it costs, here and elsewhere: a typed-out character, a model's token, Markdown, a room.
 
-`python -m tests.benchmarks typing`, `assistants` or `rendering`.
+`python -m tests.benchmarks typing`, `assistants`, `rendering` or `rooms`.
 """

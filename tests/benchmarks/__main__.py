@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from . import assistants, rendering, typing_out
+from . import assistants, rendering, rooms, typing_out
 from .options import Options, add_options
 from .report import Report
 from .servers import ServerError
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "typing": typing_out.run,
     "assistants": assistants.run,
     "rendering": rendering.run,
+    "rooms": rooms.run,
 }
 
 

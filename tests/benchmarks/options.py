@@ -22,6 +22,10 @@ class Options:
     characters: list[int]
     step: int
     patience: float
+    present: int
+    writing: int
+    pace: float
+    gathering: int
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +41,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--step", type=count, default=4, help="characters that a page gets at a time")
     option("--patience", type=positive, default=180.0,
            help="seconds after which a page that still draws is given up")  # fmt: skip
+    option("--present", type=count, default=500, help="people who are in one room")
+    option("--writing", type=count, default=50, help="of them, people who write")
+    option("--pace", type=positive, default=0.2, help="messages a second of each of those")
+    option("--gathering", type=count, default=2000, help="people who come into one room at once")
     option("--seconds", type=positive, default=20.0, help="length of the measuring window")
     option("--speed", type=positive, default=30.0, help="characters a second of every reply")
     option("--grace", type=positive, default=10.0,

@@ -12,18 +12,22 @@ class Plan:
     url: str
     identities: list[dict[str, str]]
     """Request headers of the people there are; the connections take turns with them."""
-    length: int
-    """Characters of every reply."""
-    speed: float
-    """Characters a second of every reply."""
     ack_every: int
     """Code points between two acknowledgements; 0 for servers that know none."""
-    spread: float
-    """Seconds over which the replies are started, so that their phases differ."""
     warm_up: float
     seconds: float
     grace: float
+    length: int = 0
+    """Characters of every reply."""
+    speed: float = 0.0
+    """Characters a second of every reply."""
+    spread: float = 0.0
+    """Seconds over which the replies are started, so that their phases differ."""
     text: str = ""
     """The text of every reply; empty where that is known only when it comes."""
     watchers: int = 1
     """Viewers of every conversation."""
+    writing: int = 0
+    """People in a room who write."""
+    pace: float = 0.0
+    """Messages a second of each of them."""

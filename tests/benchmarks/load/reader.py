@@ -7,8 +7,8 @@ from typing import Any
 from picows import WSFrame, WSMsgType, WSTransport
 
 from ..stamps import BITS, DIGITS, LETTERS, WIDTH, age
-from .connection import Connection, Reply
 from .lateness import Lateness
+from .watcher import Reply, Watcher
 
 
 class Endings:
@@ -18,7 +18,7 @@ class Endings:
         self.digit_of: dict[bytes, int] = {}
 
 
-class Reader(Connection):
+class Reader(Watcher):
     def __init__(
         self, endings: Endings, reply: Reply, length: int, lateness: Lateness, ack_every: int
     ) -> None:

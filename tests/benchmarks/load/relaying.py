@@ -5,24 +5,25 @@ from time import monotonic
 from typing import Any
 
 from ..stamps import HELLO
-from .connection import Connection, Reply
-from .crowd import CONNECT_SECONDS, QUIET_SECONDS, Crowd, holds
+from .audience import Audience
+from .crowd import CONNECT_SECONDS, QUIET_SECONDS, holds
 from .plan import Plan
 from .reader import Endings, Reader
+from .watcher import Reply, Watcher
 
 
-class Relayed(Crowd):
+class Relayed(Audience):
     """Viewers of models' replies; some of them ask, and the others watch."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self.endings = Endings()
 
-    def viewer(self, reply: Reply) -> Connection:
+    def viewer(self, reply: Reply) -> Watcher:
         plan = self.plan
         return Reader(self.endings, reply, plan.length, self.lateness, plan.ack_every)
 
-    async def open(self) -> list[Connection]:
+    async def open(self) -> list[Watcher]:
         """Connect everybody; return who asks: one in each conversation."""
         await self.greet()
         await self.connect(self.plan.count)
@@ -30,13 +31,15 @@ class Relayed(Crowd):
         for number, viewer in enumerate(asking):
             path = f"/ws/chat/{viewer.conversation}/"
             for _ in range(1, self.plan.watchers):
-                self.viewers.append(await self.join(path, viewer.reply, number))
+                await self.join(another := self.viewer(viewer.reply), path, number)
+                self.viewers.append(another)
         await self.settle()
         return asking
 
     async def greet(self) -> None:
         """Have one reply written before all others: the server loads what it loads once."""
-        viewer = await self.join("/ws/chat/", Reply(), 0)
+        viewer = self.viewer(Reply())
+        await self.join(viewer, "/ws/chat/", 0)
         self.ask(viewer, HELLO)
         if not await holds(lambda: viewer.first is not None, monotonic() + CONNECT_SECONDS):
             raise TimeoutError("the server does not answer")

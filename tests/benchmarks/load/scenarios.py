@@ -6,23 +6,23 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..accounting import memory_kb
-from . import relaying
-from .connection import Connection, Reply
-from .crowd import Crowd
+from . import relaying, talking
+from .audience import Audience
 from .plan import Plan
 from .viewer import Script, Viewer
+from .watcher import Reply, Watcher
 
 FIRST_CONNECTIONS = 20
 
 
-class Typed(Crowd):
+class Typed(Audience):
     """Viewers of replies that are typed."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self.script = Script(plan.text, plan.speed)
 
-    def viewer(self, reply: Reply) -> Connection:
+    def viewer(self, reply: Reply) -> Watcher:
         return Viewer(self.script, reply, self.lateness, self.plan.ack_every)
 
 
@@ -67,7 +67,7 @@ async def idle(plan: Plan) -> dict[str, Any]:
         "kb_per_connection": {
             kind: round((after[kind] - before[kind]) / plan.count, 1) for kind in after
         },
-        "trouble": crowd.seen()["trouble"],
+        "trouble": crowd.trouble(),
     }
 
 
@@ -77,6 +77,8 @@ SCENARIOS: dict[str, Callable[[Plan], Awaitable[dict[str, Any]]]] = {
     "idle": idle,
     "relayed": relaying.relayed,
     "asked": relaying.asked,
+    "talking": talking.talking,
+    "gathering": talking.gathering,
 }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from picows import WSFrame, WSMsgType, WSTransport
 
-from .connection import Connection, Reply
 from .lateness import Lateness
+from .watcher import Reply, Watcher
 
 
 class Script:
@@ -30,7 +30,7 @@ class Script:
         return (frame["length"], frame["crc32"]) == (len(self.text), crc32)
 
 
-class Viewer(Connection):
+class Viewer(Watcher):
     def __init__(self, script: Script, reply: Reply, lateness: Lateness, ack_every: int) -> None:
         super().__init__(reply, len(script.text), lateness, ack_every)
         self.script = script
