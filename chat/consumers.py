@@ -15,7 +15,7 @@ from chat import actions, answers, limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import LiveReply, Send, Viewer, hub
 from chat.models import LIVE, Conversation, Message
-from chat.people import Person, at_socket
+from chat.people import Person, again, at_socket, check_session
 from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
@@ -117,7 +117,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._viewer = Viewer(
             person.id, self._conversation.pk, self.base_send, self.close, self._renew
         )
+        self._viewer.session = person.session
         hub().watch(self._viewer)
+        await in_database(check_session, person)  # whoever logged out meanwhile was not found here
         await self._read()
         if greeting is not None:
             actions.begin(greeting)
@@ -139,6 +141,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def _read_again(self) -> None:
         try:
             while self._is_stale:  # whoever changes something meanwhile makes it so again
+                self._person = await in_database(again, self._person)
                 await self._read()
         except Refused as refused:
             await self.close(CLOSE_CODES[refused.code])

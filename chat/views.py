@@ -98,6 +98,7 @@ def _chat(
     context = {
         "conversation": conversation,
         "opening": opening,
+        "you": person,
         "current": str(conversation.pk) if conversation else "",
         "socket_path": f"/ws/chat/{conversation.pk}/" if conversation else "/ws/chat/",
         "entries": entries,

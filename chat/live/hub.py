@@ -102,6 +102,7 @@ class Viewer:
     gone: bool = False
     busy: bool = False  # a send has not returned; only servers other than Daphne ever wait there
     pending: list[Pending] = field(default_factory=list)
+    session: str = ""  # the key of the session it came by, if any
 
 
 class Hub:
@@ -243,6 +244,19 @@ class Hub:
         """Close all connections to `conversation` with `code`."""
         for viewer in list(self._viewers.get(conversation, ())):
             await viewer.close(code)
+
+    async def close_where(self, unwanted: Callable[[Viewer], bool], code: int) -> None:
+        """Close all connections that are `unwanted` with `code`."""
+        for viewer in self._where(unwanted):
+            await viewer.close(code)
+
+    def move_session(self, former: str, now: str) -> None:
+        """Note that a session has another key from now on; who came by it is still there."""
+        for viewer in self._where(lambda viewer: viewer.session == former):
+            viewer.session = now
+
+    def _where(self, wanted: Callable[[Viewer], bool]) -> list[Viewer]:
+        return [it for watching in self._viewers.values() for it in watching if wanted(it)]
 
     async def leave_all(self, person: uuid.UUID, code: int) -> None:
         """Close all connections of `person` with `code`."""
