@@ -4,8 +4,10 @@ from typing import Any
 
 from allauth.account import forms as allauth
 from django import forms
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
+LONGEST_ADDRESS = 254
 NO_ADDRESS = _("Only to reset a forgotten password. Without it, that is not possible.")
 
 
@@ -16,6 +18,9 @@ class Plain(forms.Form):
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
+            if isinstance(field, forms.EmailField):  # more is not kept
+                field.widget.attrs["maxlength"] = str(LONGEST_ADDRESS)
+                field.validators.append(MaxLengthValidator(LONGEST_ADDRESS))
             if isinstance(field.widget, forms.PasswordInput):
                 field.widget.attrs["maxlength"] = "1000"
                 field.help_text = ""  # a list of rules; which of them is broken, is said then
@@ -30,7 +35,7 @@ class Login(Plain, allauth.LoginForm):  # type: ignore[misc]  # allauth has no t
         login = self.fields["login"]
         login.label = _("Username or e-mail")
         login.widget.attrs |= {"autocomplete": "username", "autocapitalize": "none"}
-        login.widget.attrs |= {"spellcheck": "false", "maxlength": "254"}
+        login.widget.attrs |= {"spellcheck": "false", "maxlength": str(LONGEST_ADDRESS)}
 
 
 class SignUp(Plain, allauth.SignupForm):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import views as allauth
+from allauth.account.models import EmailAddress
 from asgiref.sync import async_to_sync
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -75,7 +76,9 @@ def account(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             form.add_error("name", refused.detail)
             status = STATUSES[refused.code]
-    return render(request, "account/account.html", {"form": form}, status=status)
+    waiting = EmailAddress.objects.get_new(user)
+    context = {"form": form, "address": user.email or (waiting.email if waiting else "")}
+    return render(request, "account/account.html", context, status=status)
 
 
 @require_POST

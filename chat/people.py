@@ -88,7 +88,7 @@ def in_session(request: HttpRequest) -> Person:
 def visitor_in(session: SessionBase) -> uuid.UUID | None:
     """Return the id of the visitor that a session is of, or was until they logged in; if any."""
     try:
-        return uuid.UUID(session[VISITOR])
+        return uuid.UUID(str(session[VISITOR]))
     except (KeyError, ValueError):
         return None
 
