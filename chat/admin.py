@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -19,7 +20,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from chat import answers, conversations, forgetting, guard, protocol, rooms
+from chat import answers, conversations, forgetting, guard, naming, protocol, rooms, sessions
 from chat.assistants import scripted
 from chat.assistants.scripted import Occasion
 from chat.database import let_go
@@ -36,6 +37,7 @@ from chat.models import (
     User,
     Version,
 )
+from chat.names import Unfit
 from chat.protocol import LONGEST_MESSAGE, Refused
 from chat.reply import trial
 from chat.room_forms import reason
@@ -535,8 +537,49 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         at_once(guard.recheck_keys)
 
 
+class Named(forms.ModelForm):  # type: ignore[type-arg]
+    """Holds to the rule of names where one is new; those of before stay."""
+
+    def clean_username(self) -> str:
+        return self._checked("username")
+
+    def clean_name(self) -> str:
+        return self._checked("name")
+
+    def _checked(self, field: str) -> str:
+        given: str = self.cleaned_data[field]
+        if given == getattr(self.instance, field) or (field == "name" and not given):
+            return given
+        # What the form says of them is not known yet here; whoever makes staff may name them so.
+        is_staff = self.instance.is_staff or "is_staff" in self.data
+        try:
+            return naming.check(given, own=self.instance.pk, staff=is_staff)
+        except Unfit as unfit:
+            raise ValidationError(str(unfit)) from None
+
+
+class PersonForm(Named, UserChangeForm):  # type: ignore[type-arg]
+    pass
+
+
+class NewPersonForm(Named, AdminUserCreationForm):  # type: ignore[type-arg]
+    pass
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Whose password is changed is logged out everywhere, at once."""
+
+    def save(self, commit: bool = True) -> User:
+        person: User = super().save(commit)
+        sessions.end_others(person.pk)
+        return person
+
+
 @admin.register(User)
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+    form = PersonForm
+    add_form = NewPersonForm
+    change_password_form = PasswordForm
     list_display = ("shown_as", "username", "is_guest", "is_staff", "date_joined")
     list_filter = ("is_guest", "is_staff", "is_active")
     search_fields = ("username", "name", "email")
@@ -561,6 +604,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         return list(map(str, objs)), counts, set(), []
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.take_keys()
         super().save_model(request, obj, form, change)
         if change and not obj.is_active:
             at_once(_send_away, [obj.pk])

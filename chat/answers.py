@@ -57,7 +57,7 @@ def content_for(message: Message, person: Person, slug: str | None = None) -> di
         conversation.save(update_fields=["assistant"])
     returning = message.is_not_the_first()
     occasion = Occasion(scripted.MESSAGE, returning, timezone.now(), message.text)
-    return scripts.answer(assistant, occasion, person.name)
+    return scripts.answer(assistant, occasion, str(message.person))  # as they are called now
 
 
 def to_opening(conversation: Conversation, person: Person) -> Message | None:

@@ -17,7 +17,7 @@ from chat.database import in_database
 from chat.live.hub import LiveReply, Send, Viewer, hub
 from chat.live.presence import presence
 from chat.models import LIVE, Conversation, Message
-from chat.people import Person, at_socket
+from chat.people import Person, again, at_socket, check_session
 from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
@@ -120,6 +120,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
         self.scope = {}  # headers and the like; nobody asks for them any more
         hub().watch(self._viewer)
+        await in_database(check_session, person)  # whoever logged out meanwhile was not found here
         await self._read()
         if greeting is not None:
             actions.begin(greeting)
@@ -141,8 +142,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         return self._watching(access.OWNER), greeting
 
     def _watching(self, role: str, link: int | None = None) -> Viewer:
-        here = (self._person.id, self._conversation.pk, self.base_send, self.close, self._renew)
-        return Viewer(*here, role=role, link=link, api_key=self._person.api_key)
+        person = self._person
+        here = (person.id, self._conversation.pk, self.base_send, self.close, self._renew)
+        came_by = (link, person.api_key, person.session)
+        return Viewer(*here, role, *came_by)
 
     async def _show_up(self) -> None:
         """Be seen by the others where there are any, and see them."""
@@ -170,6 +173,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def _read_again(self) -> None:
         try:
             while self._is_stale:  # whoever changes something meanwhile makes it so again
+                self._person = await in_database(again, self._person)
                 await self._read()
         except Refused as refused:
             await self.close(CLOSE_CODES[refused.code])

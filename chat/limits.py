@@ -14,6 +14,7 @@ from chat.protocol import Refused
 MINUTE = 60
 SEARCHES_A_MINUTE = 120
 REPLIES_AT_A_TIME = 100  # of one account, going on or waiting
+NAMES_A_MINUTE = 20
 
 
 def count_message(person: Person, messages: int = 1) -> None:
@@ -33,6 +34,12 @@ def count_search(person: Person) -> None:
     """Count one more search, which may be long; raise Refused if it is too many in this minute."""
     if _count("searches", person) > SEARCHES_A_MINUTE:
         raise rate_limited("Too many searches.", retry_after=_rest_of_minute())
+
+
+def count_name(person: Person) -> None:
+    """Count another name that somebody wants; raise Refused if they are too many in this minute."""
+    if _count("names", person) > NAMES_A_MINUTE:
+        raise rate_limited("Too many names at once.", retry_after=_rest_of_minute())
 
 
 def check_replies(person: Person) -> None:

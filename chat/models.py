@@ -19,6 +19,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from chat import names
 from chat.assistants import scripted, template
 from chat.assistants.kinds import KINDS
 from chat.assistants.network import check_url
@@ -28,6 +29,7 @@ STOPPED, FAILED, INTERRUPTED = "stopped", "failed", "interrupted"
 LIVE = (WAITING, STREAMING)
 
 SLOWEST = 0.1  # characters a second
+LONGEST_KEY = 255  # code points of what a name looks like
 STOP_WORDS = 4  # more, some providers refuse
 
 # Names of variables are spelled so; what has letters and digits mixed like this is rather a key.
@@ -59,6 +61,16 @@ class PeopleManager(UserManager["User"]):
             id=id, defaults={"username": f"guest-{id}", "name": name, "is_guest": True}
         )[0]
 
+    def called(self, alike: Collection[str]) -> models.QuerySet["User"]:
+        """Return who is called what has one of these skeletons."""
+        return self.filter(Q(name_key__in=alike) | Q(username_key__in=alike))
+
+    def create_superuser(self, username: str, *args: Any, **more: Any) -> "User":
+        """As Django's; but nobody may look like somebody else: ValidationError."""
+        if self.called(names.likenesses(username)).exclude(username=username).exists():
+            raise ValidationError(f"Somebody is called {username} already, or so that it looks so.")
+        return super().create_superuser(username, *args, **more)
+
 
 class User(AbstractUser):
     """Somebody who writes: an account, or a guest (who cannot log in)."""
@@ -66,14 +78,40 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=80, blank=True, help_text="Shown to others.")
     is_guest = models.BooleanField("guest", default=False)
+    # What their names look like: no two people may look the same, also where both choose at once.
+    name_key = models.CharField(max_length=LONGEST_KEY, blank=True, editable=False)
+    username_key = models.CharField(max_length=LONGEST_KEY, blank=True, editable=False)
 
     objects: ClassVar[PeopleManager] = PeopleManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = (
+            models.UniqueConstraint("name_key", condition=~Q(name_key=""), name="a_name_once"),
+            models.UniqueConstraint(
+                "username_key", condition=~Q(username_key=""), name="a_username_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name or self.username
 
     def as_author(self) -> dict[str, str]:
         return {"id": str(self.pk), "name": str(self)}
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            self.take_keys()
+        super().save(*args, **kwargs)
+
+    def take_keys(self) -> None:
+        """Note what their names look like; to be called where one changes.
+
+        A guest has none until they choose one: many may be called what guests are called at first.
+        """
+        chosen = self.name if self.is_guest else self.name or self.username
+        is_own = not (self.is_guest and names.is_default(chosen))
+        self.name_key = names.skeleton(chosen)[:LONGEST_KEY] if is_own else ""
+        self.username_key = "" if self.is_guest else names.skeleton(self.username)[:LONGEST_KEY]
 
 
 class ApiKey(models.Model):
@@ -272,6 +310,8 @@ class Assistant(models.Model):
     def clean(self) -> None:
         faults = {**self._faults_of_texts(), **self._faults_of_numbers(), **self._faults_of_key()}
         faults |= {**self._faults_of_model(), **self._faults_of_place()}
+        if User.objects.called(names.likenesses(self.name) - {""}).exists():
+            faults.setdefault("name", "Somebody is called so, or so that it looks the same.")
         if faults:
             raise ValidationError(faults)
 

@@ -1,7 +1,7 @@
 """Who somebody is: the person behind a session cookie, an API key, or nothing at all."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -29,6 +29,7 @@ class Person:
     active: bool = True
     staff: bool = False
     api_key: int | None = field(default=None, compare=False)  # by which they came, if they did
+    session: str = field(default="", compare=False)  # the key of the one they came by, if any
 
     @classmethod
     def account(cls, user: User, api_key: int | None = None) -> "Person":
@@ -37,7 +38,7 @@ class Person:
     @classmethod
     def visitor(cls, id: uuid.UUID) -> "Person":
         user = User.objects.filter(pk=id).first()
-        return cls.account(user) if user else cls(id, f"Guest {1000 + id.int % 9000}", True)
+        return cls.account(user) if user else cls(id, guest_name(id), True)
 
     def as_frame(self) -> dict[str, Any]:
         return {"id": str(self.id), "name": self.name, "guest": self.guest}
@@ -63,6 +64,11 @@ class Person:
             raise Refused("forbidden", "Everything of yours was deleted.")
 
 
+def guest_name(id: uuid.UUID) -> str:
+    """Return what a guest is called who has not chosen a name."""
+    return f"Guest {1000 + id.int % 9000}"
+
+
 def switched_off() -> Refused:
     return Refused("forbidden", "This account was switched off.")
 
@@ -80,13 +86,19 @@ def in_session(request: HttpRequest) -> Person:
     return person
 
 
-def guest_before_login(request: HttpRequest) -> Person | None:
-    """Return the guest that somebody with an account was here until they logged in, if any."""
+def visitor_in(session: SessionBase) -> uuid.UUID | None:
+    """Return the id of the visitor that a session is of, or was until they logged in; if any."""
     try:
-        guest = Person.visitor(uuid.UUID(request.session[VISITOR]))
+        return uuid.UUID(str(session[VISITOR]))
     except (KeyError, ValueError):
         return None
-    return guest if request.user.is_authenticated and guest.guest else None
+
+
+def guest_before_login(request: HttpRequest) -> Person | None:
+    """Return the guest that somebody with an account was here until they logged in, if any."""
+    id = visitor_in(request.session)
+    guest = Person.visitor(id) if id else None
+    return guest if guest and request.user.is_authenticated and guest.guest else None
 
 
 def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
@@ -112,16 +124,31 @@ def _of_cookies(header: str) -> Person | None:
         return None
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie)
-    return _of_session(request.session, get_user(request))
+    person = _of_session(request.session, get_user(request))
+    return person and replace(person, session=cookie)
+
+
+def again(person: Person) -> Person:
+    """Return who `person` is now: they may have another name."""
+    user = User.objects.filter(pk=person.id).first()
+    return replace(Person.account(user), session=person.session) if user else person
+
+
+def check_session(person: Person) -> None:
+    """Raise Refused (`not_signed_in`) if somebody has logged out since they came."""
+    if person.session:
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        if not store().exists(person.session):
+            raise Refused("not_signed_in", "You have logged out.")
 
 
 def _of_session(session: SessionBase, user: Any) -> Person | None:
     if user.is_authenticated:
         return Person.account(user)
-    try:
-        person = Person.visitor(uuid.UUID(session[VISITOR]))
-    except (KeyError, ValueError):
+    id = visitor_in(session)
+    if id is None:
         return None
+    person = Person.visitor(id)
     if not person.active:
         raise switched_off()
     person.check_not_forgotten()

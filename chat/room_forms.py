@@ -84,7 +84,7 @@ class RoomForm(forms.Form):
         current: Assistant | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         choices = {each.slug: each.name for each in offered}
         if current is not None:  # it may stay, also where not everybody may choose it
             choices.setdefault(current.slug, current.name)

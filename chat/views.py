@@ -143,6 +143,7 @@ def _chat(
         "conversation": conversation,
         "opening": opening,
         "token": token,
+        "you": person,
         "current": str(conversation.pk) if conversation else "",
         "socket_path": _socket_path(conversation, token),
         "entries": entries,

@@ -10,15 +10,18 @@ import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import available_timezones
 
 import dj_database_url
 from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-OWN_SECRETS = ("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN")
+OWN_SECRETS = (
+    *("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "EMAIL_URL"),
+)
 FOREIGN_SECRETS = re.compile("PASS|^(PG|AWS_|DJANGO_)")
+MAIL_WISHES = ([("tls", "1")], [("tls", "0")])
 COMMAND = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else ""
 
 
@@ -127,6 +130,39 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         refuse(name, f"{error}; write addresses or networks like 169.254.10.0/24")
 
 
+def mail() -> dict[str, Any]:
+    """Return Django's settings for EMAIL_URL; without one, mail is only written to the console."""
+    url = os.environ.get("EMAIL_URL", "")
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    mend = "write smtp://user:password@host:587/?tls=1, or smtps:// for TLS from the start"
+    if not address(url, "smtp", "smtps") or not (parts := urlsplit(url)).hostname:
+        refuse("EMAIL_URL", f"cannot be read; {mend}")  # not repeated: it holds a password
+    wishes = parse_qsl(parts.query, keep_blank_values=True)
+    if parts.path not in ("", "/") or parts.fragment or wishes not in ([], *MAIL_WISHES):
+        refuse("EMAIL_URL", f"has more than a server, and ?tls=1 or ?tls=0; {mend}")
+    is_ssl, starts_tls = parts.scheme == "smtps", wishes == [("tls", "1")]
+    if is_ssl and wishes:
+        refuse("EMAIL_URL", "smtps:// is TLS from the start; leave out ?tls")
+    return {
+        "EMAIL_BACKEND": "chat.mail.Outgoing",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if is_ssl else 587 if starts_tls else 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": is_ssl,
+        "EMAIL_USE_TLS": starts_tls,
+        "EMAIL_TIMEOUT": 20,  # seconds
+    }
+
+
+def sender(name: str, default: str) -> str:
+    value = os.environ.get(name, "").strip() or default
+    if not re.fullmatch(r"[^\s<>@]+@[^\s<>@]+|[^<>@\r\n]+ <[^\s<>@]+@[^\s<>@]+>", value):
+        refuse(name, f"{value!r} is no sender; write chat@example.org or Chat <chat@example.org>")
+    return value
+
+
 def provider_key(variable: str) -> str | None:
     """Return the key that the environment holds under the name `variable`; None if it has none.
 
@@ -169,6 +205,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
 ]
 MIDDLEWARE = [
     "chat.middleware.PolicyMiddleware",  # outermost: redirects, errors and files bear it too
@@ -180,6 +218,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -236,7 +275,50 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
+SESSION_ENGINE = "chat.sessions"
 SESSION_COOKIE_AGE = 90 * 24 * 3600  # a guest's only way back to what they wrote
+
+AUTHENTICATION_BACKENDS = ["chat.accounts.Backend"]
+ACCOUNT_ADAPTER = "chat.accounts.Adapter"
+ACCOUNT_FORMS = {
+    name: f"chat.account_forms.{form}"
+    for name, form in (
+        ("login", "Login"),
+        ("signup", "SignUp"),
+        ("add_email", "Email"),
+        ("change_password", "ChangePassword"),
+        ("set_password", "SetPassword"),
+        ("reset_password", "ResetPassword"),
+        ("reset_password_from_key", "NewPassword"),
+        ("reauthenticate", "Reauthenticate"),
+    )
+}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_CHANGE_EMAIL = True  # one address, which another replaces once that is confirmed
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before the address changes that a reset is mailed to
+# Whether there is an account of an e-mail address, nobody is told, and nobody gets mail of it who
+# has none. Usernames are public here: that one is taken is said.
+ACCOUNT_PREVENT_ENUMERATION = "strict"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",  # the key is the name that somebody tries to be
+    "signup": "20/m/ip",
+    "reset_password": "20/m/ip,5/m/key",
+    "reset_password_from_key": "20/m/ip",
+    "reauthenticate": "10/m/user",
+    "change_password": "10/m/user",
+    "manage_email": "20/m/user",
+    "confirm_email": "1/m/key",  # mails with a link, to one address
+}
+
+vars().update(mail())
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = sender("DEFAULT_FROM_EMAIL", "Chat <chat@localhost>")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = time_zone()
@@ -261,6 +343,10 @@ if flag("SECURE_PROXY", default=False):
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the host itself, without TLS
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    # Whom a limit is for: what the proxy says, at the end of X-Forwarded-For. Before that a client
+    # may have written what it likes; and without a proxy all of it is the client's.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https"
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
 

@@ -1,19 +1,19 @@
 """The paths of the pages."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.templatetags.static import static
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
+from chat import account_views as account
 from chat import conversation_views as whole
 from chat import offline_views as offline
 from chat import room_views as rooms
 from chat import views
 
-login = auth.LoginView.as_view(template_name="account/login.html", redirect_authenticated_user=True)
-
 icon = RedirectView.as_view(url=static("chat/icon.svg"))  # where browsers look on every page
+
+handler429 = account.too_many  # which allauth asks for
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -47,12 +47,13 @@ urlpatterns = [
     path("c/<uuid:id>/export.md", whole.export_markdown),
     path("forget-me/", views.forget_me, name="forget_me"),
     path("forgotten/", views.forgotten, name="forgotten"),
-    path("accounts/login/", login, name="account_login"),
-    path("accounts/logout/", auth.LogoutView.as_view(), name="account_logout"),
+    path("name/", account.name, name="name"),
+    path("accounts/", include("chat.account_urls")),
     path("manifest.webmanifest", offline.manifest, name="manifest"),
     path("service-worker.js", offline.service_worker),
     path("offline/", offline.offline, name="offline"),
     path("offline/chat/", offline.shell, name="shell"),
+    path("admin/login/", account.admin_login),  # before the admin's own, which has no limits
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
     path("healthz", views.healthz),

@@ -22,7 +22,7 @@ from tests.conftest import Visit
 from tests.doors import ask
 from tests.server import Server
 
-FORBIDDEN = 4403
+NOT_SIGNED_IN = 4401
 
 
 def talk(owner: User) -> Conversation:
@@ -217,8 +217,8 @@ async def test_what_is_written_ends_and_all_pages_are_cut_off(
         await one.until(lambda frame: frame["type"] == "char" and frame["reply"] == reply)
         answer = await asyncio.to_thread(ask, server.url, cookie, "/forget-me/")
         assert answer == (302, "/forgotten/")
-        assert await one.closed() == FORBIDDEN
-        assert await other.closed() == FORBIDDEN
+        assert await one.closed() == NOT_SIGNED_IN
+        assert await other.closed() == NOT_SIGNED_IN
         assert one.ends[reply]["status"] == "stopped"
         assert fetch(f"{server.url}/c/{one.conversation}/", cookie)[0] == 404
         await bob.end(await bob.post("still here"))

@@ -13,14 +13,15 @@ from tests.server import ROOT
 HOUSE = {
     "entry": ["chatproject.asgi", "chatproject.urls"],
     "wiring": [
-        *("chat.routing", "chat.service", "chat.apps", "chat.middleware"),
+        *("chat.routing", "chat.service", "chat.apps", "chat.middleware", "chat.account_urls"),
         *("chat.management.commands.*", "chat.templatetags.*"),
     ],
     "doors": [
         *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
-        *("chat.room_views", "chat.admin", "chat.intervals"),
+        *("chat.room_views", "chat.admin", "chat.intervals", "chat.account_views"),
     ],
-    "forgetting": ["chat.forgetting"],
+    "accounts": ["chat.accounts", "chat.account_forms"],
+    "forgetting, and what a guest leaves": ["chat.forgetting", "chat.adoption"],
     "what the doors stand in": [
         *("chat.sockets", "chat.requests", "chat.management.rows", "chat.room_forms"),
     ],
@@ -30,11 +31,12 @@ HOUSE = {
         *("chat.conversations", "chat.search"),
         *("chat.portable.load", "chat.portable.export"),
     ],
-    "verbs": ["chat.actions"],
+    "verbs": ["chat.actions", "chat.naming"],
     "revisions": ["chat.revisions"],
     "limits and answers": ["chat.limits", "chat.answers", "chat.listing"],
     "who may do what": ["chat.access"],
     "people": ["chat.people"],
+    "sessions": ["chat.sessions"],
     "watching over replies": ["chat.reply.watchdog"],
     "whose turn it is": ["chat.reply.turns"],
     "writing a reply": ["chat.reply.run", "chat.reply.titles"],
@@ -67,7 +69,7 @@ HOUSE = {
     "files of the browser's side": ["chat.assets", "chat.static_files"],
     "pure stations": [
         "chat.portable.places",
-        *("chat.characters", "chat.metrics"),
+        *("chat.characters", "chat.metrics", "chat.names", "chat.mail"),
         *("chat.reply.pace", "chat.reply.cleaner", "chat.reply.slots"),
     ],
     "settings": ["chatproject.settings"],

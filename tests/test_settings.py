@@ -38,6 +38,8 @@ DEFAULTS = {
     "GUEST_CONNECTIONS": 50,
     "GUEST_REPLIES_AT_A_TIME": 5,
     "GUEST_MESSAGES_PER_MINUTE": 30,
+    "EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
+    "DEFAULT_FROM_EMAIL": "Chat <chat@localhost>",
 }
 
 BAD = [
@@ -74,6 +76,16 @@ BAD = [
     ("PROVIDER_ADDRESSES", "localhost", "write addresses or networks like 169.254.10.0/24"),
     ("SECRET_KEY", "", "give a long random text, or a file of it in SECRET_KEY_FILE"),
     ("SECRET_KEY", " ", "give a long random text, or a file of it in SECRET_KEY_FILE"),
+    ("EMAIL_URL", "mail.example.org", "write smtp://user:password@host:587/?tls=1"),
+    ("EMAIL_URL", "http://mail.example.org", "write smtp://user:password@host:587/?tls=1"),
+    ("EMAIL_URL", "smtp://", "write smtp://user:password@host:587/?tls=1"),
+    ("EMAIL_URL", "smtp://host:port", "write smtp://user:password@host:587/?tls=1"),
+    ("EMAIL_URL", "smtp://host/inbox", "has more than a server"),
+    ("EMAIL_URL", "smtp://host/?tls=yes", "has more than a server"),
+    ("EMAIL_URL", "smtp://host/?tls=1&timeout=9", "has more than a server"),
+    ("EMAIL_URL", "smtps://host/?tls=1", "leave out ?tls"),
+    ("DEFAULT_FROM_EMAIL", "the chat", "write chat@example.org or Chat <chat@example.org>"),
+    ("DEFAULT_FROM_EMAIL", "a <b@c.org>\nBcc: x@y.org", "write chat@example.org or Chat"),
     ("TIME_ZONE", "Middle-earth", "'Middle-earth' is unknown"),
     ("SECRET_KEY_FILE", "/nowhere/secret", "'/nowhere/secret' cannot be read"),
     ("SECRET_KEY_FILE", str(ROOT), "cannot be read"),
@@ -179,6 +191,37 @@ def test_every_value_is_taken(tmp_path: Path) -> None:
     address = {key: database[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")}
     assert list(address.values()) == ["alice", "word", "db.example.org", 5433, "chat"]
     assert layer["CONFIG"] == {"hosts": wanted["REDIS_URLS"]}
+
+
+MAIL = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL")
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("smtp://mail.example.org", ("mail.example.org", 25, "", "", False, False)),
+        ("smtp://me:w%40rd@host:2525/?tls=1", ("host", 2525, "me", "w@rd", True, False)),
+        ("smtp://host?tls=1", ("host", 587, "", "", True, False)),
+        ("smtps://me@host", ("host", 465, "me", "", False, True)),
+    ],
+)
+def test_mail_goes_where_it_is_said(url: str, wanted: tuple[object, ...]) -> None:
+    names = [f"EMAIL_{name}" for name in MAIL]
+    found = settings(*names, "EMAIL_BACKEND", SECRET_KEY=SECRET, EMAIL_URL=url)
+    assert found.pop("EMAIL_BACKEND") == "chat.mail.Outgoing"
+    assert tuple(found.values()) == wanted
+
+
+def test_who_sends_mail(tmp_path: Path) -> None:
+    for sender in ("chat@example.org", "The Chat <chat@example.org>"):
+        found = settings("DEFAULT_FROM_EMAIL", SECRET_KEY=SECRET, DEFAULT_FROM_EMAIL=sender)
+        assert found == {"DEFAULT_FROM_EMAIL": sender}
+
+
+def test_only_a_proxy_says_whom_a_limit_is_for() -> None:
+    name = "ALLAUTH_TRUSTED_PROXY_COUNT"
+    assert settings(name, SECRET_KEY=SECRET) == {name: None}
+    assert settings(name, SECRET_KEY=SECRET, SECURE_PROXY="1") == {name: 1}
 
 
 def test_sqlite_lets_many_read_and_one_write(tmp_path: Path) -> None:

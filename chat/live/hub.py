@@ -100,6 +100,7 @@ class Viewer:
     role: str = "owner"  # as whom they are here
     link: int | None = None  # by which they watch
     api_key: int | None = None  # by which a program came in
+    session: str = ""  # the key of the session they came by, if any
     cursors: dict[int, Cursor] = field(default_factory=dict)
     joined: bool = False
     gone: bool = False
@@ -284,6 +285,19 @@ class Hub:
         """Close all connections to `conversation` with `code`."""
         for viewer in self.watching(conversation):
             await viewer.close(code)
+
+    async def close_where(self, unwanted: Callable[[Viewer], bool], code: int) -> None:
+        """Close all connections that are `unwanted` with `code`."""
+        for viewer in self._where(unwanted):
+            await viewer.close(code)
+
+    def move_session(self, former: str, now: str) -> None:
+        """Note that a session has another key from now on; who came by it is still there."""
+        for viewer in self._where(lambda viewer: viewer.session == former):
+            viewer.session = now
+
+    def _where(self, wanted: Callable[[Viewer], bool]) -> list[Viewer]:
+        return [it for watching in self._viewers.values() for it in watching if wanted(it)]
 
     async def leave_all(self, person: uuid.UUID, code: int) -> None:
         """Close all connections of `person` with `code`."""

@@ -214,6 +214,7 @@ class Chat {
       case "message.removed": return frame.messages.forEach((id) => this.#stops.remove(String(id)));
       case "typing": return this.#view.showTyping(frame.who.name);
       case "error": return this.#refused(frame);
+      case "you": return named(frame.you);
     }
   }
 
@@ -233,7 +234,8 @@ class Chat {
     this.#quiet = setTimeout(() => log.setAttribute("aria-live", "polite"), TICK);
   }
 
-  #ready({ conversation, messages, assistants = [] }) {
+  #ready({ you, conversation, messages, assistants = [] }) {
+    named(you);
     this.#picker.offer(assistants, conversation.assistant);
     if (this.#connection.path === OPENING) this.#settleIn(conversation.id);
     this.#outbox.rewind();
@@ -417,6 +419,11 @@ class Chat {
     this.#view.tick();
     this.#look();
   }
+}
+
+/** The page says in several places what its reader is called. */
+function named({ name }) {
+  for (const place of document.querySelectorAll("[data-role=your-name]")) place.textContent = name;
 }
 
 /** What was written before the page heard which conversation it had opened, and was left just then. */

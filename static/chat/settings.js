@@ -12,7 +12,7 @@ export class Settings {
    */
   constructor(element, reader, { onNotify }) {
     this.style = element.dataset.style;
-    this.#form = element.querySelector("form");
+    this.#form = element.querySelector("[data-role=preferences-form]");
     this.#refused = element.querySelector("[data-role=notify-refused]");
     this.#reader = reader;
     this.#onNotify = onNotify;
