@@ -47,6 +47,7 @@ class Client:
         self.path = path
         self.headers = headers
         self.acks = True
+        self.patience = PATIENCE
         self.frames: list[Frame] = []
         self.ready: Frame = {}
         self.messages: dict[int, Frame] = {}
@@ -113,7 +114,7 @@ class Client:
     ) -> Frame | None:
         """Return the first frame, of those that came and those to come, that is wanted."""
         looked_at = 0
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self.patience):
             while True:
                 for frame in self.frames[looked_at:]:
                     if wanted(frame):
