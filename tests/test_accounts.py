@@ -177,6 +177,12 @@ def test_address_is_of_who_confirmed_it_else_of_who_had_it_first(db: None) -> No
     assert log_in(Client(), "alice@example.org")[0] == 302
 
 
+def test_address_of_who_was_made_by_a_command_is_theirs_too(alice: User) -> None:
+    sign_up(Client(), "squatter", email=alice.email, password1=ANOTHER, password2=ANOTHER)
+    assert log_in(Client(), alice.email)[0] == 302
+    assert log_in(Client(), alice.email, ANOTHER)[0] == 200
+
+
 @pytest.mark.parametrize(
     ("login", "password"),
     [
