@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -36,14 +37,13 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth has no ty
 
 
 def _of_address(email: str) -> User | None:
-    """Return whose address it is: who confirmed it, else who had it first."""
-    known = EmailAddress.objects.select_related("user").filter(email=email.lower())
-    address = known.order_by("-verified", "pk").first()
-    if address is not None:
-        return User.objects.get(pk=address.user_id)
-    return (
-        User.objects.filter(email__iexact=email).order_by("date_joined").first() if email else None
-    )
+    """Return whose address it is: who confirmed it, else who has been here for longest."""
+    known = EmailAddress.objects.filter(email=email.lower())
+    confirmed = known.filter(verified=True).first()
+    if confirmed is not None:
+        return User.objects.get(pk=confirmed.user_id)
+    having = Q(email__iexact=email) | Q(pk__in=known.values("user"))
+    return User.objects.filter(having).order_by("date_joined").first() if email else None
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]

@@ -15,10 +15,6 @@ from chat.protocol import NOT_SIGNED_IN
 
 
 class SessionStore(db.SessionStore):
-    @classmethod
-    def get_model_class(cls) -> type:
-        return db.SessionStore.get_model_class()
-
     def flush(self) -> None:
         """Log out, and close what this session has open."""
         key = self.session_key

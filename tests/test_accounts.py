@@ -2,7 +2,6 @@
 
 import re
 from typing import Any
-from uuid import UUID
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -11,8 +10,10 @@ from django.core.mail import EmailMessage
 from django.test import Client, override_settings
 from django.urls import get_resolver
 
+from chat import mail
 from chat.accounts import Backend
-from chat.models import Conversation, User
+from chat.models import User
+from tests.server import free_port
 
 PASSWORD = "correct horse battery staple"
 ANOTHER = "a wholly different phrase"
@@ -74,9 +75,9 @@ def test_address_is_optional_and_is_sent_a_link(
 ) -> None:
     assert "E-mail (optional)" in client.get("/accounts/signup/").text
     assert sign_up(client, email="Alice@Example.org") == (302, "/")
-    [mail] = mailoutbox
-    assert (mail.to, mail.subject) == (["alice@example.org"], "Confirm your e-mail address")
-    path = re.findall(r"http://testserver(/accounts/confirm-email/\S+/)", str(mail.body))[0]
+    [sent] = mailoutbox
+    assert (sent.to, sent.subject) == (["alice@example.org"], "Confirm your e-mail address")
+    path = re.findall(r"http://testserver(/accounts/confirm-email/\S+/)", str(sent.body))[0]
     assert "Yes, it is" in Client().get(path).text
     assert not EmailAddress.objects.get().verified, "looking at it is not saying so"
     assert client.post(path).headers["Location"] == "/accounts/"
@@ -174,6 +175,12 @@ def test_address_is_of_who_confirmed_it_else_of_who_had_it_first(db: None) -> No
     EmailAddress.objects.filter(user__username="alice").update(verified=True)
     assert log_in(Client(), "alice@example.org", ANOTHER)[0] == 200
     assert log_in(Client(), "alice@example.org")[0] == 302
+
+
+def test_address_of_who_was_made_by_a_command_is_theirs_too(alice: User) -> None:
+    sign_up(Client(), "squatter", email=alice.email, password1=ANOTHER, password2=ANOTHER)
+    assert log_in(Client(), alice.email)[0] == 302
+    assert log_in(Client(), alice.email, ANOTHER)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -284,6 +291,22 @@ def test_reset_says_the_same_for_all_and_mails_nobody_else(
     assert [mail.to for mail in mailoutbox] == [["alice@example.org"]]
 
 
+def test_mail_that_cannot_be_sent_tells_nothing(
+    client: Client, alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = list[str]()
+    monkeypatch.setattr(mail.logger, "error", lambda words, error: said.append(words % error))
+    monkeypatch.setattr(mail._postmen, "submit", lambda send, *its: send(*its))
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = "chat.mail.Outgoing", "127.0.0.1"
+    settings.EMAIL_PORT = free_port()
+    for address in ("alice@example.org", "nobody@example.org"):
+        answer = client.post("/accounts/password/reset/", {"email": address})
+        assert answer.headers["Location"] == "/accounts/password/reset/done/"
+    assert len(said) == 1
+    assert said[0].startswith("mail cannot be sent: ")
+    assert "alice" not in said[0]
+
+
 def test_taken_address_is_not_told_at_sign_up(
     client: Client, alice: User, mailoutbox: list[EmailMessage]
 ) -> None:
@@ -336,8 +359,8 @@ def test_new_address_needs_the_password_and_its_link(
     assert "A link was sent to liddell@example.org" in client.get("/accounts/email/").text
     alice.refresh_from_db()
     assert alice.email == "alice@example.org", "until it is confirmed"
-    [mail] = mailoutbox
-    client.post(re.findall(r"testserver(/accounts/confirm-email/\S+/)", str(mail.body))[0])
+    [sent] = mailoutbox
+    client.post(re.findall(r"testserver(/accounts/confirm-email/\S+/)", str(sent.body))[0])
     alice.refresh_from_db()
     assert alice.email == "liddell@example.org"
     assert log_in(Client(), "liddell@example.org")[0] == 302
@@ -464,9 +487,7 @@ def test_every_page_of_accounts_is_one_of_ours(client: Client, alice: User) -> N
 
 
 def test_account_page_tells_what_is_known(client: Client, alice: User) -> None:
-    Conversation.objects.create(owner=alice)
     log_in(client)
     page = client.get("/accounts/").text
     for known in ("alice", "alice@example.org", "/accounts/email/", "/accounts/password/change/"):
         assert known in page
-    assert isinstance(alice.pk, UUID)
