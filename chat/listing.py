@@ -16,6 +16,7 @@ from chat.protocol import Refused
 
 PAGE = 50  # conversations at a time
 COUNTING = 1.0  # seconds; members hear at most so often how much is new in a room
+CHUNK = 500  # people that are asked for at a time
 MOST_UNREAD = 100  # what is more is not counted
 
 Entry = dict[str, Any]
@@ -70,8 +71,9 @@ class News:
         for conversation, more in new.items():
             frame = protocol.frame("conversation", id=str(conversation), unread=True, more=more)
             here = hub().here()
-            for person in await in_database(_seated, conversation, here):
-                if not hub().watches(person, conversation):
+            elsewhere = [each for each in here if not hub().watches(each, conversation)]
+            if elsewhere:  # often all are here; and those who are not are few among the members
+                for person in await in_database(_seated, conversation, elsewhere):
                     await hub().tell_person(person, frame)
 
 
@@ -104,8 +106,11 @@ def _unread(seat: Membership) -> int:
 
 def _seated(conversation: uuid.UUID, people: list[uuid.UUID]) -> list[uuid.UUID]:
     seats = Membership.objects.seats().filter(conversation=conversation)
-    known = set(people)
-    return [person for person in seats.values_list("person", flat=True) if person in known]
+    seated: list[uuid.UUID] = []
+    for start in range(0, len(people), CHUNK):
+        some = seats.filter(person__in=people[start : start + CHUNK])
+        seated += some.values_list("person", flat=True)
+    return seated
 
 
 def _last(owner: uuid.UUID, id: uuid.UUID) -> Conversation:

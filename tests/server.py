@@ -39,6 +39,7 @@ class Server:
             "DEBUG": "0",
             **environment,
         }
+        self.options: tuple[str, ...] = ()  # of Daphne
         self._process: Forked | None = None
         self._commands: Prepared | None = None  # while it runs
 
@@ -74,7 +75,7 @@ class Server:
         address = ("-b", "127.0.0.1", "-p", str(self.port))
         with self.log.open("ab") as log:
             self._process = Forked(
-                *("-m", "daphne", *address, "chatproject.asgi:application"),
+                *("-m", "daphne", *address, *self.options, "chatproject.asgi:application"),
                 environment=self.environment,
                 stdout=log,
                 stderr=log,
