@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from chat import access, actions, answers, limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import LiveReply, Send, Viewer, hub
+from chat.live.per_loop import on_its_own
 from chat.live.presence import presence
 from chat.models import LIVE, Conversation, Message
 from chat.people import Person, again, at_socket, check_session
@@ -168,7 +169,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     def _renew(self) -> None:
         self._is_stale = True
         if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.create_task(self._read_again())
+            self._renewing = on_its_own(self._read_again())
 
     async def _read_again(self) -> None:
         try:
@@ -215,7 +216,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         if self._is_counted:
             self._is_counted = False
             presence().go(self._conversation.pk, self._person.id)
-            self._seeing = asyncio.ensure_future(self._note_seen())
+            self._seeing = on_its_own(self._note_seen())
         # What was said before was said; only answers are of no use any more.
         self._todo = [frame for frame in self._todo if frame["type"] in ACTS]
 

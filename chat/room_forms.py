@@ -28,8 +28,10 @@ USUAL = [("", _("The usual one"))]
 
 def reason(refused: Refused) -> str:
     """Return why a field was refused, as a sentence that stands beside it."""
-    said = refused.detail.partition(": ")[2] or refused.detail
-    return f"{said[0].upper()}{said[1:]}".removesuffix(".") + "."
+    field, _, said = refused.detail.partition(": ")
+    if refused.code != "bad_request" or not field.isidentifier():
+        return refused.detail
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _checked(name: str) -> Callable[[Any], Any]:
@@ -84,7 +86,8 @@ class RoomForm(forms.Form):
         current: Assistant | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **{"label_suffix": "", **kwargs})
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         choices = {each.slug: each.name for each in offered}
         if current is not None:  # it may stay, also where not everybody may choose it
             choices.setdefault(current.slug, current.name)
@@ -104,8 +107,9 @@ class RoomForm(forms.Form):
 
     def refuse(self, refused: Refused) -> None:
         """Say why it could not be, at the field it is about."""
-        field = refused.detail.partition(":")[0]
-        self.add_error(field if field in self.fields else None, reason(refused))
+        named = refused.detail.partition(":")[0] if refused.code == "bad_request" else ""
+        field = named if named in self.fields else None
+        self.add_error(field, reason(refused))
 
 
 class SettingsForm(RoomForm):

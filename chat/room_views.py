@@ -263,7 +263,7 @@ async def act(request: HttpRequest, person: Person, slug: str, whom: UUID) -> Ht
         if wanted not in ACTS:
             raise bad_request(_("act: choose what is to be done"))
         name, now = await in_database(_known, place, whom)
-        name = name or presence().name(place.conversation.pk, whom) or _("They")
+        name = name or presence().name(place.conversation.pk, whom) or _("Somebody")
         if _is_done(wanted, now):
             return _done(request, place, _says(wanted, name), "people")
         if now != was:

@@ -6,8 +6,11 @@ import urllib.request
 from functools import cache
 from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.client import PATIENCE
+
+PASSWORD = "correct horse battery staple"  # of everybody who has an account
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -34,6 +37,36 @@ def ask(
     except urllib.error.HTTPError as error:
         with error:
             return error.code, _content(error)
+
+
+def fill_in(url: str, cookie: str, path: str, **fields: Any) -> tuple[int, Any]:
+    """Send a form; return the status of the answer, and where it leads to, or its text."""
+    token = _token(url, cookie)
+    headers = {"Cookie": f"{cookie}; csrftoken={token}", "X-CSRFToken": token, "Referer": url}
+    request = urllib.request.Request(url + path, urlencode(fields).encode(), headers)
+    try:
+        with _opener.open(request, timeout=PATIENCE) as answer:
+            return answer.status, _content(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, _content(error)
+
+
+def logged_in(url: str, username: str, password: str = PASSWORD) -> str:
+    """Log in; return the session cookie."""
+    token = _token(url, "")
+    headers = {"Cookie": f"csrftoken={token}", "X-CSRFToken": token, "Referer": url}
+    fields = urlencode({"username": username, "password": password}).encode()
+    request = urllib.request.Request(f"{url}/accounts/login/", fields, headers)
+    try:
+        _opener.open(request, timeout=PATIENCE).close()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            cookies: SimpleCookie = SimpleCookie()
+            for line in answer.headers.get_all("Set-Cookie"):
+                cookies.load(line)
+            return f"sessionid={cookies['sessionid'].value}"
+    raise AssertionError("nobody was let in")
 
 
 def _content(answer: Any) -> Any:

@@ -265,6 +265,23 @@ def test_prune_keeps_an_account_without_conversations(is_guest: bool) -> None:
 
 
 @pytest.mark.django_db
+def test_prune_hands_over_the_room_of_a_guest() -> None:
+    now = timezone.now()
+    room = Conversation.objects.create(kind="room", slug="kitchen", title="Kitchen")
+    people = [
+        User.objects.create(username=name, is_guest=is_guest, date_joined=now - LONG_AGO)
+        for name, is_guest in (("alice", True), ("bob", False), ("charlie", True))
+    ]
+    for person, role, joined in zip(
+        people, ("owner", "member", "member"), (LONG_AGO, LONG_AGO, LATELY), strict=True
+    ):
+        room.memberships.create(person=person, role=role, joined=now - joined)
+    assert manage("prune") == "deleted 1 guests and 0 conversations\n"
+    roles = dict(room.memberships.values_list("person__username", "role"))
+    assert roles == {"bob": "owner", "charlie": "member"}
+
+
+@pytest.mark.django_db
 def test_prune_deletes_sessions_that_are_over() -> None:
     now = timezone.now()
     for key, days in (("over", -1), ("going on", 1)):

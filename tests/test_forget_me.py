@@ -55,6 +55,29 @@ def left() -> tuple[int, int, int, int, int]:
     return users, conversations, messages, versions, keys
 
 
+def test_they_are_forgotten_in_rooms_too(client: Client, alice: User, bob: User) -> None:
+    lobby = Conversation.objects.get(slug="lobby")
+    for person, role in ((alice, "owner"), (bob, "member")):
+        lobby.memberships.create(person=person, role=role)
+    shared = talk(bob)
+    shared.memberships.create(person=alice)
+    shared.messages.create(person=alice, text="me too", key="1")
+    assistant = Assistant.objects.get()
+    asked = lobby.messages.create(person=alice, text="hi", key="1")
+    Version.objects.create(message=asked, number=1, text="former")
+    told = {"assistant": assistant, "reply_to": asked, "asked_by": alice}
+    lobby.messages.create(text="hello", **told)
+    lobby.messages.create(status="waiting", **told)
+    lobby.messages.create(person=bob, text="hey", key="1", reply_to=asked)
+    client.force_login(alice)
+    assert client.post("/forget-me/").status_code == 302
+    said = lobby.messages.values_list("text", "reply_to", "asked_by")
+    assert list(said) == [("hello", None, None), ("hey", None, None)]
+    assert list(lobby.memberships.values_list("person", "role")) == [(bob.pk, "owner")]
+    assert left() == (1, 1, 5, 1, 0), "of Bob's own nothing but what she said is gone"
+    assert not shared.memberships.exists()
+
+
 def test_page_asks_first(client: Client, alice: User) -> None:
     client.force_login(alice)
     talk(alice)
@@ -204,6 +227,26 @@ async def test_conversation_that_is_gone_cannot_be_read() -> None:
     consumer._conversation = Conversation(owner_id=consumer._person.id)
     with pytest.raises(Refused, match="no such conversation"):
         await consumer._read()
+
+
+async def test_room_hears_what_is_gone_and_goes_on(
+    visit: Visit, server: Server, scripted: Callable[..., str]
+) -> None:
+    scripted("forget-room", "It goes on and on. " * 200, "--speed", "20")
+    cookie, lobby = session(server.url), "/ws/rooms/lobby/"
+    async with visit(lobby) as bob, visit(lobby, cookie=cookie) as alice:
+        theirs = await bob.post("@Assistant forget-room")
+        hers = await alice.post("@Assistant forget-room")
+        await bob.until(lambda frame: frame["type"] == "char" and frame["reply"] == hers)
+        said = bob.messages[hers]["reply_to"]
+        ask(server.url, cookie, "/forget-me/")
+        assert await alice.closed() == FORBIDDEN
+        await bob.until(lambda f: f["type"] == "message.removed" and said in f["messages"])
+        await bob.until(lambda frame: frame["type"] == "reply.end" and frame["reply"] == hers)
+        told = len(bob.texts[theirs])
+        await bob.until(lambda _: len(bob.texts[theirs]) > told)
+        await bob.send("reply.stop", reply=theirs)
+        await bob.end(theirs)
 
 
 async def test_what_is_written_ends_and_all_pages_are_cut_off(

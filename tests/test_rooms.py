@@ -208,9 +208,7 @@ async def test_two_hundred_write_at_once_over_bad_connections(visit: Visit, serv
 
         await asyncio.gather(*map(write, range(200), cookies))
         stored = [message["text"] for message in await everything(visit, path)]
-        assert sorted(stored) == sorted(
-            f"message {who}-{what}" for who in range(200) for what in (0, 1)
-        )
+        assert sorted(stored) == sorted(f"message {who}" for who in range(200))
         for viewer in (alice, bob):
             await viewer.until(lambda _, viewer=viewer: len(heard(viewer)) >= len(stored))
             assert heard(viewer) == stored

@@ -186,3 +186,18 @@ def test_words_are_not_in_the_servers_log(server: Server) -> None:
     log = server.log.read_text()
     assert '"GET /c/search/" 200' in log
     assert "diagnosis" not in log
+
+
+def test_what_was_said_where_one_has_a_seat_is_found(
+    client: Client, talk: Talk, alice: User
+) -> None:
+    bob = User.objects.create_user("bob")
+    shared = talk("a whale, shared", owner=bob)
+    room = Conversation.objects.create(kind="room", slug="sea", title="Sea", written=timezone.now())
+    room.messages.create(person=bob, text="a whale in the room")
+    assert found(client, "whale") == []
+    for conversation in (shared, room):
+        conversation.memberships.create(person=alice)
+    assert found(client, "whale") == [str(room.pk), str(shared.pk)]
+    room.memberships.update(role="banned")
+    assert found(client, "whale") == [str(shared.pk)]

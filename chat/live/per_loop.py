@@ -1,8 +1,9 @@
-"""One of a thing for each event loop."""
+"""One of a thing for each event loop, and tasks that belong to nobody else."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 Thing = TypeVar("Thing")
@@ -24,3 +25,14 @@ class PerLoop(Generic[Thing]):
         if loop not in self._things:
             self._things[loop] = self._make()
         return self._things[loop]
+
+
+def on_its_own(
+    coroutine: Coroutine[Any, Any, Thing], *, name: str | None = None
+) -> asyncio.Task[Thing]:
+    """Start a task that outlives whoever asks for it.
+
+    Its context is empty: that of a request names the thread which speaks with the database for
+    it, and that thread ends with the request.
+    """
+    return asyncio.create_task(coroutine, name=name, context=Context())

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from chat.live.per_loop import PerLoop
+from chat.live.per_loop import PerLoop, on_its_own
 
 BURST = 0.1  # seconds; text goes out at most so often
 MOMENT = 0.01  # seconds
@@ -34,7 +34,7 @@ class Ticker:
         """Call `step` from the next moment on, `every` so many seconds. Twice is once."""
         if self._task is None:
             self._reached = _moment()
-            self._task = asyncio.create_task(self._run(), name="ticker")
+            self._task = on_its_own(self._run(), name="ticker")
         if step not in self._every:
             self._every[step] = round(every / MOMENT)
             self._plan(step, self._reached + 1)

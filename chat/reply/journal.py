@@ -20,7 +20,7 @@ from uuid import uuid4
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from chat.live.per_loop import PerLoop
+from chat.live.per_loop import PerLoop, on_its_own
 from chat.models import FAILED, LIVE, STREAMING, Message
 
 SAVE_EVERY = 1.0  # seconds
@@ -77,7 +77,7 @@ class Keeper:
     def open(self, message: Message, on_lost: Callable[[], None]) -> Journal:
         journal = self.journals[message.pk] = Journal(message, on_lost)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="keeper")
+            self._task = on_its_own(self._run(), name="keeper")
         return journal
 
     def wake(self) -> None:

@@ -16,7 +16,7 @@ from chat.assistants.base import ProviderError
 from chat.characters import Splitter, boundary
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.live.per_loop import PerLoop
+from chat.live.per_loop import PerLoop, on_its_own
 from chat.live.ticker import ticker
 from chat.models import COMPLETE, FAILED, INTERRUPTED, LIVE, STOPPED, Message
 from chat.reply.journal import NOT_SAVED, keeper
@@ -47,8 +47,8 @@ class Run:
         self._live = self._hub.open(message)
         self._source = Source(message, self._live, found=found)
         self._journal = keeper().open(message, self._on_lost)
-        self._typing = asyncio.create_task(self._type(), name=f"typing {message.pk}")
-        self._writing = asyncio.create_task(self._write(), name=f"writing {message.pk}")
+        self._typing = on_its_own(self._type(), name=f"typing {message.pk}")
+        self._writing = on_its_own(self._write(), name=f"writing {message.pk}")
 
     async def stop(self, at: int | None) -> bool:
         """End the reply at `at` code points, or where it stands; False if it is ending already."""

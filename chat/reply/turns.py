@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from chat import protocol
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.live.per_loop import PerLoop
+from chat.live.per_loop import PerLoop, on_its_own
 from chat.models import LIVE, Conversation, Message
 from chat.reply import run, titles
 from chat.reply.journal import PROCESS
@@ -81,7 +81,7 @@ async def _list(message: Message, **news: Any) -> None:
 
 
 def _in_background(coroutine: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.create_task(coroutine)
+    task = on_its_own(coroutine)
     _tasks().add(task)
     task.add_done_callback(_tasks().discard)
 
