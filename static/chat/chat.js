@@ -81,7 +81,7 @@ class Chat {
     for (const piece of this.#pieces) piece.start();
     part(this.#root, "messages").addEventListener("click", this.#clicked);
     part(document, "settings").addEventListener("click", this.#openSettings);
-    part(this.#root, "share").addEventListener("click", this.#share);
+    part(this.#root, "share-open").addEventListener("click", this.#share);
     this.#ticker = setInterval(() => this.#tick(), TICK);
     for (const letter of this.#outbox.letters) this.#pend(letter);
   }
@@ -90,7 +90,7 @@ class Chat {
     clearInterval(this.#ticker);
     part(this.#root, "messages").removeEventListener("click", this.#clicked);
     part(document, "settings").removeEventListener("click", this.#openSettings);
-    part(this.#root, "share").removeEventListener("click", this.#share);
+    part(this.#root, "share-open").removeEventListener("click", this.#share);
     this.#company?.stop();
     for (const piece of [...this.#pieces.reverse(), this.#notices]) piece.stop();
     this.#dialogs?.then((dialogs) => dialogs.stop());
@@ -279,7 +279,7 @@ class Chat {
   #ready({ conversation, messages, you, assistants = [] }) {
     // Who answers in a room is not for each of its people to say.
     this.#picker.offer(conversation.kind === "room" ? [] : assistants, conversation.assistant);
-    part(this.#root, "share").hidden = !SHARING.includes(you.role);
+    part(this.#root, "share-open").hidden = !SHARING.includes(you.role);
     if (this.#connection.path === OPENING) this.#settleIn(conversation.id);
     this.#outbox.rewind();
     this.#stops.rewind();

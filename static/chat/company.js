@@ -99,7 +99,7 @@ export class Company {
     this.#root.dataset.kind = conversation.kind;
     this.#changed(conversation);
     this.#fit("manage", this.#isRoom && this.#moderates);
-    this.#fit("leave", ["owner", "moderator", "member"].includes(this.#role));
+    this.#fit("leave", this.#role === "member" || (this.#isRoom && this.#moderates));
     this.#part("people").hidden = this.#role === "watcher";
     this.#dressAll();
     this.#does.look();

@@ -65,7 +65,8 @@ function count(entry, unread) {
   badge.dataset.count = unread;
   badge.hidden = !unread;
   badge.textContent = unread > MOST ? `${MOST}+` : unread;
-  badge.setAttribute("aria-label", badge.dataset.label.replace("{count}", badge.textContent));
+  const words = unread === 1 ? badge.dataset.one : badge.dataset.label;
+  badge.setAttribute("aria-label", words.replace("{count}", badge.textContent));
 }
 
 function part(entry, role) {

@@ -15,7 +15,7 @@ export class People {
     const options = { signal: this.#listening.signal, capture: true };
     // Before anybody else on the page hears of Escape: here it means no reply.
     addEventListener("keydown", (event) => event.key === "Escape" && this.#isOpen && event.stopPropagation(), options);
-    this.#panel.addEventListener("click", ({ target }) => target.closest("[data-role=share]") && this.#panel.hidePopover(), options);
+    this.#panel.addEventListener("click", ({ target }) => target.closest("[data-role=share-open]") && this.#panel.hidePopover(), options);
   }
 
   stop() {
