@@ -157,6 +157,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         who = (self._person.id, self._person.name)
         await self._tell(presence().come(self._conversation.pk, *who))
         await self._note_seen()
+        await listing.tell_seen(self._person.id, self._conversation)
 
     async def _read(self) -> None:
         """Read the conversation, and let the viewer join with that."""
@@ -365,7 +366,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         owner = self._person.id
         entries, more = await in_database(listing.entries, owner, archived=archived, after=after)
         self._pay_for(sum(len(entry["title"]) + 200 for entry in entries))
-        which = {"archived": archived, "after": after and str(after)}
+        which: Frame = {"archived": archived, "after": after and str(after)}
+        if not archived and after is None:
+            which["rooms"] = await listing.rooms(owner)
         await self._tell(protocol.frame("conversations", **which, conversations=entries, more=more))
 
     async def _tell(self, *frames: str) -> None:

@@ -48,6 +48,15 @@ def joined(person: uuid.UUID) -> list[Entry]:
     return [{**seat.conversation.as_entry(), "unread": _unread(seat)} for seat in found]
 
 
+async def rooms(person: uuid.UUID) -> list[Entry]:
+    """Return what `joined` does, but nothing is unread where they are just reading it."""
+    entries = await in_database(joined, person)
+    reading = [entry for entry in entries if hub().watches(person, uuid.UUID(entry["id"]))]
+    for entry in reading:
+        entry["unread"] = 0
+    return entries
+
+
 def count_up(message: Message) -> None:
     """Note a new message in a room; those who have a seat there and are elsewhere hear of it."""
     if message.conversation.has_company:
@@ -90,6 +99,12 @@ async def tell_read(conversation: Conversation) -> None:
     """Tell the owner's other pages that what is new in it is being read."""
     frame = protocol.frame("conversation", id=str(conversation.pk), unread=False)
     await hub().tell_person(conversation.owner_id, frame, not_in=conversation.pk)
+
+
+async def tell_seen(person: uuid.UUID, conversation: Conversation) -> None:
+    """Tell the other pages of `person`, who has a seat there, that they are reading what is new."""
+    frame = protocol.frame("conversation", id=str(conversation.pk), unread=False)
+    await hub().tell_person(person, frame, not_in=conversation.pk)
 
 
 async def tell_deleted(conversation: Conversation) -> None:

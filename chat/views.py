@@ -141,6 +141,7 @@ def _chat(
     entries, more = listing.entries(person.id)
     context = {
         "conversation": conversation,
+        "company": bool(token) or (conversation is not None and conversation.has_several_people()),
         "opening": opening,
         "token": token,
         "you": person,
@@ -148,12 +149,20 @@ def _chat(
         "socket_path": _socket_path(conversation, token),
         "entries": entries,
         "more": more,
-        "rooms": listing.joined(person.id),
+        "rooms": _rooms(person, conversation if not token else None),
     }
     page = render(request, "chat/chat.html", context)
     if Assistant.objects.show_images():
         page._csp_update = {"img-src": "https:"}  # type: ignore[attr-defined]  # of django-csp
     return page
+
+
+def _rooms(person: Person, here: Conversation | None) -> list[listing.Entry]:
+    """Return the rooms in which `person` is, with the one that they are just looking at."""
+    joined = listing.joined(person.id)
+    if here is None or not here.is_room or any(room["id"] == str(here.pk) for room in joined):
+        return joined
+    return [{**here.as_entry(), "unread": 0}, *joined]
 
 
 def _socket_path(conversation: Conversation | None, token: str) -> str:

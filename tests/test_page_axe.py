@@ -65,6 +65,37 @@ EMPTY = {
 }
 
 
+ALICE, BOB = {"id": "alice", "name": "Alice"}, {"id": "bob", "name": "Bob"}
+ROOM = {"slug": "lobby", "description": "Old and new", "listed": True, "answers": "mentioned"}
+ASSISTANT = {"slug": "assistant", "name": "Assistant", "default": True}
+
+
+def message(id: int, author: dict[str, str], text: str, **fields: Any) -> dict[str, Any]:
+    kind = "assistant" if author == ASSISTANT else "person"
+    by = {"kind": kind, "id": author.get("id", "1"), "name": author["name"]}
+    usual = {"status": "complete", "created": "2025-01-01T00:00:00Z", "reply_to": None}
+    versions = {"version": 1, "versions": 1, "key": None, "error": None}
+    return {"id": id, "author": by, "text": text, **usual, **versions, **fields}
+
+
+IN_A_ROOM = {
+    "type": "ready",
+    "protocol": 1,
+    "you": {**ALICE, "guest": True, "role": "moderator"},
+    "conversation": {"id": "room", "kind": "room", "title": "Lobby", "closed": False, **ROOM},
+    "assistants": [ASSISTANT],
+    "has_earlier": False,
+    "messages": [
+        message(1, BOB, "Hello @Alice", mentions=["alice"]),
+        message(2, ALICE, "Hello @Bob, and @Assistant!", edited=True, version=2, versions=2),
+        message(3, ASSISTANT, "To **both** of you.", reply_to=2, asked_by=ALICE),
+        message(4, BOB, "And to `me`?", edited=True),
+        message(5, ASSISTANT, "It is being ty", status="streaming", reply_to=4, asked_by=BOB),
+        message(6, {"id": "omar", "name": "عمر"}, "مرحبا"),
+    ],
+}
+
+
 async def look(page: Page, state: str) -> list[str]:
     """Return what is wrong, in light and in dark."""
     if not await page.evaluate("'axe' in window"):
@@ -143,6 +174,39 @@ async def test_chat_page_where_nothing_was_said(arrive: Arrive, server: Server) 
     line.say(EMPTY)
     await expect(alice.role("empty")).to_be_visible()
     wrong = await look(alice.page, "empty")
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_room(arrive: Arrive, server: Server) -> None:
+    person = await arrive(server)
+    person.foresees("WebSocket connection")
+    line = await person.line()
+    line.hold_down()
+    alice = await person.open("/rooms/lobby/")
+    page = alice.page
+    line.say(IN_A_ROOM)
+    line.say({"type": "people", "present": [ALICE, BOB], "count": 1900})
+    line.say({"type": "typing", "who": BOB})
+    await expect(alice.role("typist")).to_be_visible()
+    wrong = await look(page, "several people")
+    await alice.role("people").click()
+    await expect(alice.role("people-more")).to_have_text("and 1,898 more")
+    wrong += await look(page, "who is here")
+    await page.keyboard.press("Escape")
+    await expect(alice.role("people-panel")).to_be_hidden()
+    await alice.messages.first.hover()
+    await alice.messages.first.locator("[data-role=delete]").click()
+    await alice.role("input").press_sequentially("@")
+    await expect(alice.role("callable")).to_be_visible()
+    wrong += await look(page, "to be deleted, and whom one calls")
+    await page.set_viewport_size(PHONE)
+    wrong += await look(page, "phone")
+    line.say({"type": "room", "title": "Lobby", **ROOM, "closed": True})
+    await expect(alice.role("composer")).to_be_hidden()
+    wrong += await look(page, "closed")
+    await line.cut(4403)
+    await expect(alice.role("gone")).to_be_visible()
+    wrong += await look(page, "gone")
     assert not wrong, "\n".join(wrong)
 
 

@@ -9,7 +9,7 @@ export class Away {
   #count = 0;
   #listening = null;
 
-  /** `find(id)` finds a message, `wants()` says whether to tell, `onCount(count)` gets how much is unread. */
+  /** `find(id)` finds a message, `wants(message)` says whether to tell of it, `onCount(count)` gets how much is unread. */
   constructor({ find, wants, onCount }) {
     this.#find = find;
     this.#wants = wants;
@@ -55,7 +55,7 @@ export class Away {
   #note(message) {
     if (!document.hidden) return;
     this.#recount(this.#count + 1);
-    if (this.#wants()) this.#tell(message);
+    if (this.#wants(message)) this.#tell(message);
   }
 
   #recount(count) {

@@ -14,6 +14,7 @@ export class Bubble {
   #version = null;
   #waits = false;
   #what = null;
+  #stoppable = false;
   #editor = null;
   #onShown;
   #onFinished;
@@ -78,7 +79,7 @@ export class Bubble {
     write(this.#part("state"), hasText ? "" : words);
     write(this.#part("note"), hasText ? words : "");
     this.element.toggleAttribute("data-queued", what?.code === "queued");
-    this.#part("halt").hidden = what?.code !== "stalled";
+    this.#offerStop();
   }
 
   /** Whether it is a message that is not being answered yet, and can be taken back. */
@@ -86,6 +87,12 @@ export class Bubble {
     this.#waits = waits;
     this.element.toggleAttribute("data-queued", waits);
     this.#refit();
+  }
+
+  /** Whether it can be stopped here while it is being written, and not only if nothing comes. */
+  set stoppable(stoppable) {
+    this.#stoppable = stoppable;
+    this.#offerStop();
   }
 
   /** Something was asked for, and the answer is on its way. */
@@ -152,6 +159,7 @@ export class Bubble {
     if (message.id) dataset.message = message.id;
     dataset.author = message.author.kind;
     dataset.mine = message.mine;
+    dataset.by = message.author.id;
     dataset.initial = Array.from(name)[0] ?? "";
     write(this.#part("author"), name);
     this.#date(new Date(message.created));
@@ -199,16 +207,21 @@ export class Bubble {
     this.#refit();
   }
 
+  #offerStop() {
+    const live = isLive(this.element.dataset.status);
+    this.#part("halt").hidden = !live || !(this.#stoppable || this.#what?.code === "stalled");
+  }
+
   #untell() {
     this.#what = null;
     write(this.#part("state"), "");
-    this.#part("halt").hidden = true;
     this.element.removeAttribute("data-queued");
   }
 
   #refit() {
     const { status } = this.element.dataset;
     this.#foot.show(this.#message, status, this.#waits);
+    this.#offerStop();
     this.#part("thoughts").hidden = isLive(status) || !(this.#message.thought > 0);
   }
 

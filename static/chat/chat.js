@@ -22,6 +22,8 @@ const TICK = 1000;
 /** Here a new conversation is opened; those that exist have an address of their own. */
 const OPENING = "/ws/chat/";
 const NOT_FOUND = 4404;
+/** As whom one may let others in; who is alone, is nobody in particular. */
+const SHARING = ["owner", "moderator", undefined];
 
 /** Joins the parts of one chat page. */
 class Chat {
@@ -47,6 +49,8 @@ class Chat {
   #keep = new Keep(this.#transcript);
   #ticker = null;
   #quiet = null;
+  #company = null;
+  #meeting = null;
   #onOnline;
 
   constructor(root, { onOnline = () => {} } = {}) {
@@ -77,6 +81,7 @@ class Chat {
     for (const piece of this.#pieces) piece.start();
     part(this.#root, "messages").addEventListener("click", this.#clicked);
     part(document, "settings").addEventListener("click", this.#openSettings);
+    part(this.#root, "share-open").addEventListener("click", this.#share);
     this.#ticker = setInterval(() => this.#tick(), TICK);
     for (const letter of this.#outbox.letters) this.#pend(letter);
   }
@@ -85,6 +90,8 @@ class Chat {
     clearInterval(this.#ticker);
     part(this.#root, "messages").removeEventListener("click", this.#clicked);
     part(document, "settings").removeEventListener("click", this.#openSettings);
+    part(this.#root, "share-open").removeEventListener("click", this.#share);
+    this.#company?.stop();
     for (const piece of [...this.#pieces.reverse(), this.#notices]) piece.stop();
     this.#dialogs?.then((dialogs) => dialogs.stop());
   }
@@ -92,6 +99,22 @@ class Chat {
   get #pieces() {
     const readers = [this.#keep, this.#reader, this.#shortcuts, this.#screen, this.#away];
     return [...readers, this.#view, this.#pin, this.#composer, this.#picker, this.#control, this.#connection, this.#sidebar];
+  }
+
+  /** Where others are, too, there is more to see and to do; the page of who is alone does without it. */
+  meet() {
+    return (this.#meeting ??= import("./company.js").then(
+      ({ Company }) => (this.#company = this.#makeCompany(Company)).start(),
+      () => (this.#meeting = null),
+    ));
+  }
+
+  #makeCompany(Company) {
+    return new Company(this.#root, { transcript: this.#transcript, view: this.#view }, {
+      send: (frame) => this.#connection.send(frame),
+      say: (words) => this.#notices.show(words),
+      look: () => this.#look(),
+    });
   }
 
   #makeShortcuts() {
@@ -107,13 +130,13 @@ class Chat {
   #makeAway() {
     return new Away({
       find: (id) => this.#transcript.find(id),
-      wants: () => this.#reader.get("notify") !== "",
+      wants: (message) => this.#reader.get("notify") !== "" && (this.#company?.concerns(message) ?? true),
       onCount: (count) => (this.#sidebar.unread = count),
     });
   }
 
   #makeView() {
-    const elements = parts(this.#root, ["thread", "empty", "loading", "typist", "status"]);
+    const elements = parts(this.#root, ["thread", "empty", "loading", "status"]);
     const [template, editorTemplate] = ["message-template", "editor-template"].map((role) => part(this.#root, role));
     return new View({ ...elements, template, editorTemplate }, {
       onShown: ({ id }, at) => this.#play(this.#transcript.shown(id, at, now())),
@@ -124,7 +147,7 @@ class Chat {
   #makePin() {
     const { messages, thread, jump } = parts(this.#root, ["messages", "thread", "jump"]);
     const onNearTop = () => this.#play(this.#transcript.earlier(now()));
-    const startOf = () => this.#reader.get("stay") && this.#view.element(this.#transcript.live[0]?.id);
+    const startOf = () => this.#reader.get("stay") && this.#view.element(this.#own[0]?.id);
     return new Pin(messages, thread, jump, { onNearTop, startOf });
   }
 
@@ -143,10 +166,11 @@ class Chat {
       send: (frame) => this.#connection.send(frame),
       online: () => this.#connection.online,
       say: (words) => this.#notices.show(words),
-      giveBack: (text) => this.#composer.isEmpty && this.#composer.offer(text),
+      giveBack: (text) => text && this.#composer.isEmpty && this.#composer.offer(text),
       write: () => this.#composer.focus(),
-      stop: () => this.#stopReply(),
+      stop: (id) => this.#stopAt([this.#transcript.find(id)]),
       stopAll: () => this.#stopAll(),
+      busy: () => this.#isBusy,
     });
   }
 
@@ -181,8 +205,16 @@ class Chat {
     this.#away.receive(frame);
     this.#answer(frame);
     this.#sidebar.receive(frame);
+    this.#accompany(frame);
     this.#sidebar.typing = this.#transcript.live.length > 0;
     this.#keep.receive(frame);
+  }
+
+  /** In the order in which they came, also those that come while the company is on its way. */
+  #accompany(frame) {
+    if (this.#company) return this.#company.receive(frame);
+    if (frame.you?.role) this.meet();
+    this.#meeting?.then(() => this.#company?.receive(frame));
   }
 
   #show(type, effects) {
@@ -194,10 +226,22 @@ class Chat {
     this.#look();
   }
 
+  /** The live replies that were asked for here. */
+  get #own() {
+    const { live } = this.#transcript;
+    return this.#company ? live.filter((reply) => this.#company.owns(reply)) : live;
+  }
+
+  /** In a room everybody is answered for themselves. */
+  get #isBusy() {
+    return !this.#company?.isRoom && this.#transcript.live.length > 0;
+  }
+
   /** What follows from which replies are being written, and which wait. */
   #look() {
     const { live, queue } = this.#transcript;
-    this.#composer.stoppable = this.#view.busy = live.length > 0;
+    this.#composer.stoppable = this.#own.length > 0;
+    this.#view.busy = this.#isBusy;
     this.#view.queue = queue.flatMap(({ reply_to: id }) => this.#transcript.find(id)?.id ?? []);
     if (!this.#connection.online) this.#progress.forget();
     for (const { id, what } of this.#progress.look(live, now())) {
@@ -212,7 +256,6 @@ class Chat {
       case "reply.end": return this.#stops.remove(String(frame.reply));
       case "message.changed": return this.#stops.remove(String(frame.message.id));
       case "message.removed": return frame.messages.forEach((id) => this.#stops.remove(String(id)));
-      case "typing": return this.#view.showTyping(frame.who.name);
       case "error": return this.#refused(frame);
       case "you": return named(frame.you);
     }
@@ -236,7 +279,9 @@ class Chat {
 
   #ready({ you, conversation, messages, assistants = [] }) {
     named(you);
-    this.#picker.offer(assistants, conversation.assistant);
+    // Who answers in a room is not for each of its people to say.
+    this.#picker.offer(conversation.kind === "room" ? [] : assistants, conversation.assistant);
+    part(this.#root, "share-open").hidden = !SHARING.includes(you.role);
     if (this.#connection.path === OPENING) this.#settleIn(conversation.id);
     this.#outbox.rewind();
     this.#stops.rewind();
@@ -294,12 +339,12 @@ class Chat {
 
   /** The reply that is being written ends where it was read; those that wait go on afterwards. */
   #stopReply() {
-    this.#stopAt(this.#transcript.live.slice(0, 1));
+    this.#stopAt(this.#own.slice(0, 1));
   }
 
   /** The last in line first, so that none begins only to be stopped. */
   #stopAll() {
-    this.#stopAt(this.#transcript.live.reverse());
+    this.#stopAt(this.#own.reverse());
   }
 
   #stopAt(replies) {
@@ -347,6 +392,15 @@ class Chat {
     this.#deliver();
   }
 
+  #share = async () => {
+    try {
+      const { openShare } = await import("./share.js");
+      await openShare(this.#sidebar.current);
+    } catch {
+      this.#notices.show(part(this.#root, "messages").dataset.offline);
+    }
+  };
+
   #openSettings = () => this.#open("settings");
 
   async #open(dialog) {
@@ -390,6 +444,7 @@ class Chat {
 
   #showState(state, code) {
     this.#signal.show(state, code);
+    this.#company?.showState(state, code);
     if (state === "online") return this.#onOnline();
     for (const { key, problem } of this.#outbox.letters) if (!problem) this.#queue(key);
   }
@@ -448,5 +503,7 @@ if ("shell" in root.dataset) {
   const { recall, leaveShell } = await import("./recall.js");
   new Chat(root, { onOnline: leaveShell }).start(await recall(root, part(document, "shelf")));
 } else {
-  new Chat(root).start();
+  const chat = new Chat(root);
+  if ("company" in root.dataset) await chat.meet();
+  chat.start();
 }

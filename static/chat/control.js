@@ -22,7 +22,7 @@ export class Control {
   #listening = null;
 
   /**
-   * `does`: {send(frame) -> whether somebody is there, say(words), giveBack(text), write(), stop(), stopAll()}.
+   * `does`: {send(frame) -> whether somebody is there, say(words), giveBack(text), write(), stop(id), stopAll(), busy()}.
    * log.dataset has the words `offline` and `uncopied`.
    */
   constructor({ log, transcript, view, picker, store }, does) {
@@ -56,8 +56,7 @@ export class Control {
     const last = [...this.#log.querySelectorAll("[data-role=message][data-mine=true]")].at(-1);
     if (!last?.querySelector("[data-role=edit]:not([hidden])")) return false;
     const { message: id } = last.dataset;
-    this.#edit(this.#transcript.find(id));
-    this.#view.editor(id)?.focus();
+    this.#edit(this.#transcript.find(id)).then(() => this.#view.editor(id)?.focus());
     this.#called = id;
     return true;
   }
@@ -95,14 +94,22 @@ export class Control {
     switch (role) {
       case "copy": return this.#copy(message);
       case "edit": return this.#edit(message);
-      case "halt": return this.#does.stop();
-      case "remove": return this.#ask(message, { type: "message.remove", message: message.ref });
+      case "halt": return this.#does.stop(message.id);
+      case "delete": return this.#makeSure(message.id);
+      case "remove": return this.#ask(message, remove(message));
+      // Who deletes it, wants none of it back.
+      case "surely": return this.#ask({ id: message.id, text: "" }, remove(message));
       case "continue": return this.#rewrite(message, { type: "reply.continue", reply: message.ref });
       case "retry":
       case "regenerate": return this.#rewrite(message, this.#anew(message, `reply.${role}`));
       case "previous":
       case "next": return this.#turn(message, message.version + OTHERS[role], button);
     }
+  }
+
+  async #makeSure(id) {
+    const found = await import("./sure.js").catch(() => this.#does.say(this.#log.dataset.offline));
+    found?.makeSure(this.#view.element(id));
   }
 
   #anew({ ref }, type) {
@@ -117,7 +124,7 @@ export class Control {
 
   /** While another reply is being written the server would refuse it. */
   #rewrite(message, frame) {
-    return this.#transcript.live.length === 0 && this.#ask(message, frame);
+    return !this.#does.busy() && this.#ask(message, frame);
   }
 
   #ask({ id, text }, frame) {
@@ -170,8 +177,10 @@ export class Control {
     else this.#does.say(this.#log.dataset.uncopied);
   }
 
-  #edit({ id, text }, draft = null) {
-    this.#view.edit(id, text, {
+  /** Few visits change anything. */
+  async #edit({ id, text }, draft = null) {
+    const found = await import("./editor.js").catch(() => this.#does.say(this.#log.dataset.offline));
+    if (found) this.#view.edit(id, text, found.Editor, {
       draft,
       onChange: (text) => this.#store.write(DRAFTS + id, text),
       onSave: (text) => this.#save(id, text),
@@ -197,7 +206,7 @@ export class Control {
     const message = this.#transcript.find(id);
     if (text === message.text) return this.#endEdit(id);
     if (this.#acts.has(id)) return;
-    if (this.#does.online()) this.#does.stopAll();
+    if (this.#does.online() && this.#does.busy()) this.#does.stopAll();
     const isAsked = this.#ask(message, { type: "message.edit", message: message.ref, text });
     if (isAsked) this.#view.editor(id).saving = true;
   }
@@ -220,4 +229,8 @@ export class Control {
     this.#thoughts.add(id);
     this.#does.send({ type: "reply.thoughts", reply: message.ref });
   }
+}
+
+function remove({ ref }) {
+  return { type: "message.remove", message: ref };
 }

@@ -9,6 +9,7 @@ export class Conversations {
   #entries = new Map();
   #current;
   #isGone = false;
+  #isOwn = true;
   #listening = null;
 
   /**
@@ -73,8 +74,9 @@ export class Conversations {
   }
 
   /** What happened while nobody listened, is in the lists. */
-  #ready({ conversation }) {
+  #ready({ conversation, you }) {
     this.#current = conversation.id;
+    this.#isOwn = conversation.kind !== "room" && (you.role ?? "owner") === "owner";
     this.#isGone = false;
     this.#ask();
     this.take({ id: this.#current, unread: false });
@@ -89,7 +91,7 @@ export class Conversations {
   }
 
   #said({ author, created }) {
-    if (author.kind !== "person") return;
+    if (author.kind !== "person" || !this.#isOwn) return;
     if (!this.#shelf.has(this.#current)) return this.#ask();
     this.take({ id: this.#current, written: created, archived: false });
   }

@@ -1,5 +1,5 @@
 const COPIED_FOR = 2000;
-const ROLES = ["continue", "retry", "regenerate", "remove", "edit", "copy"];
+const ROLES = ["continue", "retry", "regenerate", "remove", "edit", "delete", "copy"];
 
 /** Below a message: what one can do with it, and which of its versions this is. */
 export class Foot {
@@ -62,6 +62,8 @@ function offers({ id, author, mine, text, error, reply_to: question }, status, w
     regenerate: ended && status !== "failed" && question != null,
     remove: mine && waits,
     edit: mine && !waits,
+    // Whose it may be, the page's clothes tell.
+    delete: !live && !waits,
     copy: text !== "",
   };
   return ROLES.filter((role) => offered[role]);

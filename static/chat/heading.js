@@ -11,7 +11,7 @@ export class Heading {
 
   receive(frame) {
     if (frame.type === "ready") this.#show(frame.conversation.title);
-    else if (frame.type === "title") this.#show(frame.title);
+    else if (frame.type === "title" || frame.type === "room") this.#show(frame.title);
   }
 
   /** How much came in while nobody looked. */

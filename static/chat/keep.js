@@ -37,6 +37,8 @@ export class Keep {
     this.#ready = structuredClone(frame);
     const own = folderOf(frame.you);
     forget((path) => !path.startsWith(own));
+    // Others may take back what they said, and let somebody not read it any more.
+    if (frame.you.role) this.#drop(frame.conversation.id);
   }
 
   #drop(id) {

@@ -20,13 +20,18 @@ export class Message {
     return this.status === "waiting" || this.status === "streaming";
   }
 
+  /** Replies of one line are written one after the other; in a room everybody has a line of their own. */
+  get line() {
+    return this.asked_by?.id;
+  }
+
   /** The end the server announced, while the text has not got there yet. */
   get end() {
     return this.#end;
   }
 
   replace({ text, ...rest }) {
-    const unsaid = { error: null, waits: null, thought: 0 };
+    const unsaid = { error: null, waits: null, thought: 0, mentions: [], edited: false };
     Object.assign(this, unsaid, rest, { id: String(rest.id), ref: rest.id });
     this.#write(text ?? "");
     this.#end = this.syncedAt = null;

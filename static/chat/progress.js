@@ -9,10 +9,10 @@ const STALLED = 10;
 export class Progress {
   #seen = new Map();
 
-  /** `live`: the replies in line, first the one whose turn it is. Returns [{id, what}]. */
+  /** `live`: the replies of all lines, in each first the one whose turn it is. Returns [{id, what}]. */
   look(live, now) {
     const before = this.#seen;
-    this.#seen = new Map(live.map((reply, place) => [reply.id, see(reply, place, before.get(reply.id), now)]));
+    this.#seen = new Map(live.map((reply, place) => [reply.id, see(reply, !isBehind(reply, place, live), before.get(reply.id), now)]));
     return live.map((reply) => ({ id: reply.id, what: say(reply, this.#seen.get(reply.id), now) }));
   }
 
@@ -22,9 +22,13 @@ export class Progress {
   }
 }
 
+/** Whether another one of its line, of those that are live, stands before it. */
+export function isBehind({ line }, place, live) {
+  return live.findIndex((other) => other.line === line) < place;
+}
+
 /** Since when nothing came and nothing was said, as far as it was looked at. */
-function see({ length, waits }, place, before, now) {
-  const isTurn = place === 0;
+function see({ length, waits }, isTurn, before, now) {
   const isSilent = before?.length === length && before.isTurn === isTurn;
   const isSame = before && before.waits === waits;
   return { length, isTurn, waits, since: isSilent ? before.since : now, toldAt: isSame ? before.toldAt : now };

@@ -11,7 +11,7 @@ const CODE = `code-${version}`;
 const KEPT = "kept";
 
 const CONVERSATION = /^\/(?:c\/([0-9a-f-]{36})\/)?$/;
-const PAGE = /^\/(?:c\/|accounts\/|forget-me\/|forgotten\/|$)/;
+const PAGE = /^\/(?:c\/|rooms\/|s\/|accounts\/|forget-me\/|forgotten\/|$)/;
 const DOWNLOAD = /\.\w+$/;
 /** Whoever asks for this is not who was here any more. */
 const FAREWELL = /^\/(?:accounts\/logout|admin\/logout|forget-me)\/$/;

@@ -3,7 +3,6 @@ import { Drawer } from "./drawer.js";
 import { Heading } from "./heading.js";
 import { Menu } from "./menu.js";
 import { Notices } from "./notices.js";
-import { Search } from "./search.js";
 import { get, post } from "./server.js";
 import { Store } from "./store.js";
 import { Undo } from "./undo.js";
@@ -21,7 +20,8 @@ export class Sidebar {
   #heading;
   #drawer;
   #menu;
-  #search;
+  #search = null;
+  #joined = null;
   #rename = null;
   #undo;
   #notices;
@@ -45,7 +45,6 @@ export class Sidebar {
       onOpen: (id) => this.#offered(id),
       onChoose: (act, id) => this.#act(act, id),
     });
-    this.#search = this.#makeSearch();
     const store = Store.ofTab();
     const onUndo = (id, left) => this.#restore(id, left);
     this.#undo = new Undo(this.#notices, store, this.#words, { onUndo });
@@ -53,7 +52,7 @@ export class Sidebar {
   }
 
   get #pieces() {
-    return [this.#conversations, this.#drawer, this.#menu, this.#search];
+    return [this.#conversations, this.#drawer, this.#menu, ...(this.#search ? [this.#search] : [])];
   }
 
   start() {
@@ -63,6 +62,8 @@ export class Sidebar {
     for (const piece of this.#pieces) piece.start();
     this.#part("import").addEventListener("click", () => file.click(), options);
     file.addEventListener("change", () => this.#import(file), options);
+    this.#part("search").addEventListener("focus", this.#findSearch, options);
+    if (this.#part("search").value) this.#findSearch(); // what the browser kept of the last visit
     this.#pageUndo.arrive();
   }
 
@@ -74,6 +75,11 @@ export class Sidebar {
   receive(frame) {
     this.#conversations.receive(frame);
     this.#heading.receive(frame);
+    if (this.#joined || frame.rooms?.length) this.#join(frame);
+  }
+
+  get current() {
+    return this.#conversations.current;
   }
 
   set typing(typing) {
@@ -114,7 +120,21 @@ export class Sidebar {
     return new Conversations(elements, part("shelf").dataset.current || null, { send });
   }
 
-  #makeSearch() {
+  /** Rooms, and others' conversations: not everybody is in one. */
+  #join(frame) {
+    this.#joined ??= import("./joined.js").then(({ Joined }) => new Joined(this.#part("joined"), this.#part("joined-template")));
+    this.#joined.then((joined) => joined.receive(frame, this.current), () => (this.#joined = null));
+  }
+
+  /** Few visits look for something. */
+  #findSearch = async () => {
+    const found = await import("./search.js").catch(() => this.#notices.show(this.#reason(0)));
+    if (!found || this.#search) return;
+    this.#search = this.#makeSearch(found.Search);
+    this.#search.start();
+  };
+
+  #makeSearch(Search) {
     const part = this.#part;
     const elements = {
       input: part("search"), found: part("found"), all: part("shelf-all"), count: part("found-count"),

@@ -1,4 +1,5 @@
 import { Message } from "./message.js";
+import { isBehind } from "./progress.js";
 import { crc32 } from "./text.js";
 
 /** Code points; a little different for everyone, or all viewers of a reply would speak at once. */
@@ -36,7 +37,7 @@ export class Transcript {
 
   /** Those that wait until the one before them has ended. */
   get queue() {
-    return this.live.slice(1).filter(({ status }) => status === "waiting");
+    return this.live.filter((reply, place, live) => reply.status === "waiting" && isBehind(reply, place, live));
   }
 
   find(id) {

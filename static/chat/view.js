@@ -1,10 +1,8 @@
 import { Bubble } from "./bubble.js";
 import { Days } from "./days.js";
-import { Editor } from "./editor.js";
 
 /** Who writes again within this time is not introduced again. */
 const TOGETHER = 5 * 60 * 1000;
-const TYPING_FOR = 4000;
 const SET_AFTER = 2000;
 /** So many colours are there for those who write. */
 const COLOURS = 6;
@@ -19,10 +17,9 @@ export class View {
   #days = new Days();
   #others = new Set();
   #queue = [];
-  #typing = null;
 
   /**
-   * elements: {thread, empty, loading, typist, status, template, editorTemplate}; template.dataset.you is how one
+   * elements: {thread, empty, loading, status, template, editorTemplate}; template.dataset.you is how one
    * calls oneself. `onLost` gets what somebody was typing in a message that is not shown any more.
    */
   constructor(elements, { onShown, onLost }) {
@@ -37,7 +34,6 @@ export class View {
 
   stop() {
     document.removeEventListener("visibilitychange", this.#hide);
-    clearTimeout(this.#typing);
     for (const bubble of [...this.#bubbles.values(), ...this.#pending.values()]) this.#clear(bubble);
     this.#bubbles.clear();
     this.#pending.clear();
@@ -98,6 +94,11 @@ export class View {
     this.#set(id, "held", held);
   }
 
+  /** Whether a reply that is being written can be stopped where it stands. */
+  letStop(id, may) {
+    this.#set(id, "stoppable", may);
+  }
+
   confirmCopy(id) {
     const words = this.#bubbles.get(id)?.confirmCopy();
     if (words) this.#elements.status.textContent = words;
@@ -111,7 +112,7 @@ export class View {
     return this.#bubbles.get(id)?.editor ?? null;
   }
 
-  edit(id, text, callbacks) {
+  edit(id, text, Editor, callbacks) {
     const bubble = this.#bubbles.get(id);
     if (bubble && !bubble.editor) bubble.edit(new Editor(this.#elements.editorTemplate, callbacks), text);
   }
@@ -167,14 +168,6 @@ export class View {
   /** Stops drawing a reply where it is; returns the code points that are shown. */
   freeze(id) {
     return this.#bubbles.get(id)?.freeze() ?? 0;
-  }
-
-  showTyping(name) {
-    const { typist } = this.#elements;
-    clearTimeout(this.#typing);
-    typist.textContent = typist.dataset.text.replace("{name}", () => name);
-    typist.hidden = false;
-    this.#typing = setTimeout(() => (typist.hidden = true), TYPING_FOR);
   }
 
   /** A hidden page gets no frames to draw in, so what has arrived is shown at once. */
@@ -257,7 +250,10 @@ export class View {
 
   #takeOut(bubble) {
     const follower = nextTo(bubble.element);
+    const hadFocus = bubble.element.contains(document.activeElement);
+    const beside = follower ?? nextTo(bubble.element, "previousElementSibling");
     this.#clear(bubble);
+    if (hadFocus && beside) focusOn(beside);
     this.#group(follower);
     this.refresh();
   }
@@ -297,7 +293,12 @@ function mix(sum, code) {
 
 function belong(one, other) {
   const apart = timeOf(other) - timeOf(one);
-  return nameOf(one) === nameOf(other) && one.dataset.mine === other.dataset.mine && apart < TOGETHER;
+  return isBySame(one.dataset, other.dataset) && nameOf(one) === nameOf(other) && apart < TOGETHER;
+}
+
+/** What is not sent yet is by nobody in particular, but one's own. */
+function isBySame(one, other) {
+  return one.mine === other.mine && (one.mine === "true" || one.by === other.by);
 }
 
 function timeOf(element) {
@@ -314,7 +315,7 @@ function isGone(element) {
 }
 
 /** Only for now: nobody should have to pass it on their way. */
-function focusOn(element) {
+export function focusOn(element) {
   element.tabIndex = -1;
   element.addEventListener("blur", () => element.removeAttribute("tabindex"), { once: true });
   element.focus({ preventScroll: true });
