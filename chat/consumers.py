@@ -15,7 +15,7 @@ from django.db import DatabaseError
 from chat import access, actions, answers, limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import LiveReply, Send, Viewer, hub
-from chat.live.per_loop import on_its_own
+from chat.live.per_loop import PerLoop, on_its_own
 from chat.live.presence import presence
 from chat.models import LIVE, Conversation, Message
 from chat.people import Person, again, at_socket, check_session
@@ -23,6 +23,7 @@ from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
 LIMITED_FRAMES = 100  # of one connection, and one a second; more close it
+READING = 2  # connections that read a conversation at a time; who writes waits for no more
 WAITING_FRAMES = 32  # that want the database, of one connection
 ACTS = (  # frames that change something
     *("message.send", "message.edit", "message.remove", "message.version"),
@@ -46,6 +47,8 @@ CLOSE_CODES = {
 }
 
 logger = logging.getLogger(__name__)
+
+_reading = PerLoop(lambda: asyncio.Semaphore(READING))
 
 Frame = dict[str, Any]
 Receive = Callable[[], Awaitable[Frame]]
@@ -162,7 +165,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def _read(self) -> None:
         """Read the conversation, and let the viewer join with that."""
         assert self._viewer is not None, "it watches already, so that it misses nothing"
-        snapshot, others = await in_database(self._snapshot)
+        async with _reading():
+            snapshot, others = await in_database(self._snapshot)
         await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
         if self._has_company:
             await self._show_up()

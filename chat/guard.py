@@ -21,7 +21,7 @@ CHUNK = 500  # people, or conversations, that are asked for at a time
 async def recheck(conversation: UUID) -> None:
     """Close the connections of those who may not read `conversation`; say to others who they are.
 
-    Whose role is another one now reads the conversation anew, and learns it by that.
+    Who has other rights now reads the conversation anew, and learns it by that.
     """
     watching = hub().watching(conversation)
     people = {viewer.person for viewer in watching if viewer.link is None}
@@ -34,8 +34,9 @@ async def recheck(conversation: UUID) -> None:
         elif viewer.person not in roles:
             await viewer.close(protocol.FORBIDDEN)
         elif viewer.role != roles[viewer.person]:
-            viewer.role = roles[viewer.person]
-            hub().renew_one(viewer)
+            former, viewer.role = viewer.role, roles[viewer.person]
+            if access.RIGHTS[former] != access.RIGHTS[viewer.role]:
+                hub().renew_one(viewer)
 
 
 async def recheck_keys() -> None:

@@ -19,8 +19,8 @@ from chat.protocol import LARGEST_FRAME, TOO_SLOW
 
 MOST_UNREAD = 1024 * 1024  # bytes for one client, beyond those that its socket takes
 # Daphne looks every 2 seconds who was silent for 20, and pings them. It would wait 30 more for an
-# answer; a room of thousands, which hears in up to 10 who is gone, is to hear of it within 45.
-PONG_SECONDS = 12
+# answer; a room of thousands, which hears in up to 5 who is gone, is to hear of it within 45.
+PONG_SECONDS = 17
 
 
 class Backpressure:

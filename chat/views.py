@@ -29,7 +29,7 @@ from chat.protocol import Refused
 def home(request: HttpRequest) -> HttpResponse:
     """The visitor's newest conversation, or an empty page that opens one."""
     person = _person(request)
-    open_ones = Conversation.objects.of(person.id).filter(archived=False)
+    open_ones = Conversation.objects.of(person.id).filter(archived=False).with_company()
     return _chat(request, person, open_ones.order_by("-used").first(), opening="first")
 
 
@@ -141,7 +141,7 @@ def _chat(
     entries, more = listing.entries(person.id)
     context = {
         "conversation": conversation,
-        "company": bool(token) or (conversation is not None and conversation.has_several_people()),
+        "company": bool(token) or (conversation is not None and conversation.has_company),
         "opening": opening,
         "token": token,
         "you": person,

@@ -10,8 +10,8 @@ from chat.live.per_loop import PerLoop
 from chat.live.ticker import BURST, ticker
 
 NAMED = 100  # people of a room that are told by name, at most
-LOOK_EVERY = 1.0  # seconds; a room hears at most so often who is here
-PEOPLE_A_SECOND = 200  # where there are more, the room hears of them less often
+SOONEST, LATEST = 1.0, 5.0  # seconds until a room hears who came or went
+PEOPLE_A_SECOND = 200  # where there are more, it hears of them later
 TYPING_EVERY = 2.0  # seconds; one person's typing is told at most so often
 TYPISTS = 3  # that are told of in TYPING_EVERY
 
@@ -107,11 +107,16 @@ class Presence:
         for room, present in list(self._rooms.items()):
             if not present.changed:
                 continue
-            if now - present.told >= max(LOOK_EVERY, len(present.names) / PEOPLE_A_SECOND):
+            if now - present.told >= _pause(len(present.names)):
                 present.told, present.changed = now, False
                 await hub().publish(room, present.as_frame())
         if not any(present.changed for present in self._rooms.values()):
             ticker().remove(self._step)
+
+
+def _pause(people: int) -> float:
+    """Return the seconds from one telling who is here to the next."""
+    return min(max(SOONEST, people / PEOPLE_A_SECOND), LATEST)
 
 
 presence = PerLoop(Presence)
