@@ -46,6 +46,7 @@ admin.site.site_header = admin.site.site_title = "Streaming Chat"
 admin.site.index_title = "What the chat says, and who says it"
 
 TRANSCRIPT = 200  # messages that are read on one page
+SEATS = 100  # people of a room that are changed on one page
 
 
 def shortened(text: str, length: int) -> str:
@@ -410,10 +411,19 @@ class Seats(admin.TabularInline):  # type: ignore[type-arg]
     readonly_fields = ("joined",)
     autocomplete_fields = ("person",)
     extra = 0
-    verbose_name_plural = "people in it"
+    verbose_name = "person"
+    verbose_name_plural = (
+        f"people in it (of many the first {SEATS}; all are on the room's own page)"
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        return super().get_queryset(request).select_related("person").order_by("-role", "pk")
+        # Each is a form of its own, of which a page does not take any number.
+        in_order: QuerySet[Membership] = super().get_queryset(request).order_by("-role", "pk")
+        match = request.resolver_match
+        room = match.kwargs.get("object_id") if match else None
+        here = in_order.filter(conversation=UUID(unquote(room))) if room else in_order.none()
+        first = here.values_list("pk", flat=True)[:SEATS]
+        return in_order.filter(pk__in=list(first)).select_related("person")
 
 
 class LinkForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -432,12 +442,16 @@ class LinkForm(forms.ModelForm):  # type: ignore[type-arg]
 class Links(admin.TabularInline):  # type: ignore[type-arg]
     model = Link
     form = LinkForm
-    fields = readonly_fields = ("right", "get_absolute_url", "creator", "created", "revoked")
+    readonly_fields = ("right", "path", "creator", "created", "revoked")
     extra = 0
     can_delete = False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "revoke")
+
+    @admin.display(description="address")
+    def path(self, link: Link) -> str:
+        return link.get_absolute_url()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

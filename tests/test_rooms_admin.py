@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chat.models import ApiKey, Conversation, Link, Message, User
+from chat.models import ApiKey, Conversation, Link, Membership, Message, User
 from tests.client import Client as Socket
 from tests.client import session
 from tests.conftest import Visit
@@ -123,6 +123,19 @@ def test_people_are_given_other_roles_and_links_revoked(
     gone = {"memberships-0-DELETE": "on"}
     assert staff.post(path, sent(kitchen, **gone)).status_code == 302
     assert len(roles(kitchen)) == 1
+
+
+def test_large_room_is_changed_too(staff: Client, kitchen: Conversation) -> None:
+    many = [User(username=f"g{n}", is_guest=True) for n in range(300)]
+    User.objects.bulk_create(many)
+    Membership.objects.bulk_create(Membership(conversation=kitchen, person=it) for it in many)
+    path = f"{ROOMS}{kitchen.pk}/change/"
+    (shown,) = re.findall(r'name="memberships-TOTAL_FORMS" value="(\d+)"', _change(staff, kitchen))
+    assert shown == "100"
+    form = {**sent(), "title": "Large kitchen", "slug": "kitchen"}
+    assert staff.post(path, form).status_code == 302
+    kitchen.refresh_from_db()
+    assert (kitchen.title, kitchen.memberships.count()) == ("Large kitchen", 302)
 
 
 @pytest.mark.parametrize("in_the_list", [True, False])
