@@ -240,7 +240,7 @@ async def test_room_hears_what_is_gone_and_goes_on(
         await bob.until(lambda frame: frame["type"] == "char" and frame["reply"] == hers)
         said = bob.messages[hers]["reply_to"]
         ask(server.url, cookie, "/forget-me/")
-        assert await alice.closed() == FORBIDDEN
+        assert await alice.closed() == NOT_SIGNED_IN
         await bob.until(lambda f: f["type"] == "message.removed" and said in f["messages"])
         await bob.until(lambda frame: frame["type"] == "reply.end" and frame["reply"] == hers)
         told = len(bob.texts[theirs])
