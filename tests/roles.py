@@ -1,16 +1,18 @@
 """Run in the server's database, after ROLES and ACTS are set: who they are, and where.
 
 Prints, as JSON, a session's cookie for each role, and for each kind of conversation, act and role
-the path of a socket, a question and its reply.
+its paths, links, a question and its reply.
 """
 # ruff: noqa: F821 - ROLES and ACTS are set by who runs it
 
 import json
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
 from django.utils import timezone
 
 from chat.models import Assistant, Conversation, Link, Membership, Message, ScriptedReply, User
@@ -44,53 +46,68 @@ for role in (*ROLES, "zoe"):
     cookies[role] = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 assistant = Assistant.objects.get(slug="assistant")
-places = {}
-for kind, acts in ACTS.items():
-    for act in acts:
-        for number, role in enumerate(ROLES):
-            is_room = kind != "talk"
-            talk = Conversation.objects.create(
-                kind="room" if is_room else "private",
-                title=f"{kind} {act}",
-                slug=f"{kind}-{act}-{number}" if is_room else None,
-                owner=None if is_room else people["owner"],
-                listed=kind != "den",
-                closed=timezone.now() if kind == "closed" else None,
-                written=timezone.now(),
-            )
-            seats = [
-                Membership(conversation=talk, person=people[who], role=seat)
-                for who, seat in SEATS.items()
-                if is_room or who != "owner"
-            ]
-            Membership.objects.bulk_create(seats)
-            asker = people.get(role) if act.endswith("-own") else people["zoe"]
-            asker = asker or people["zoe"]
-            question = Message.objects.create(conversation=talk, person=asker, text="Well?")
-            verb = act.split("-")[0]
-            reply = Message.objects.create(
-                conversation=talk,
-                assistant=assistant,
-                reply_to=question,
-                asked_by=asker if is_room else None,
-                text="It goes on",
-                script=LONG,
-                speed=1,
-                status=STATUSES.get(verb, "complete"),
-                lease="another process" if verb == "stop" else "",
-                version=2 if verb == "version" else 1,
-                versions=2 if verb == "version" else 1,
-            )
-            if verb == "version":
-                reply.others.create(number=1, assistant=assistant, text="It went")
-            path = f"/ws/rooms/{talk.slug}/" if is_room else f"/ws/chat/{talk.pk}/"
-            if role == "watcher":
-                link = Link.objects.create(conversation=talk, token=Link.new_token(), right="watch")
-                path = f"/ws/shared/{link.token}/"
-            places[f"{kind} {act} {role}"] = {
-                "path": path,
-                "id": str(talk.pk),
-                "question": question.pk,
-                "reply": reply.pk,
-            }
-print(json.dumps({"cookies": cookies, "places": places}))
+
+
+def open_place(kind: str, act: str, role: str) -> dict[str, Any]:
+    """Make the conversation in which `role` tries `act`; return where everything is."""
+    is_room = kind != "talk"
+    talk = Conversation.objects.create(
+        kind="room" if is_room else "private",
+        title=f"{kind} {act}",
+        slug=f"{kind}-{act}-{role}" if is_room else None,
+        owner=None if is_room else people["owner"],
+        listed=kind != "den",
+        closed=timezone.now() if kind == "closed" else None,
+        written=timezone.now(),
+    )
+    seats = {who: seat for who, seat in SEATS.items() if is_room or who != "owner"}
+    Membership.objects.bulk_create(
+        Membership(conversation=talk, person=people[who], role=seat) for who, seat in seats.items()
+    )
+    links = {
+        right: Link.objects.create(conversation=talk, token=Link.new_token(), right=right)
+        for right in ("watch", "join")
+    }
+    asker = people["zoe"] if role == "anonymous" or not act.endswith("-own") else people[role]
+    question = talk.messages.create(person=asker, text="Well?")
+    reply = open_reply(talk, question, act.split("-")[0])
+    path = f"/rooms/{talk.slug}/" if is_room else f"/c/{talk.pk}/"
+    socket = f"/ws{path}".replace("/c/", "/chat/")
+    return {
+        "socket": f"/ws/shared/{links['watch'].token}/" if role == "watcher" else socket,
+        "page": path,
+        "id": str(talk.pk),
+        "link": links["watch"].pk,
+        "join": f"{links['join'].get_absolute_url()}join/",
+        "question": question.pk,
+        "reply": reply.pk,
+    }
+
+
+def open_reply(talk: Conversation, question: Message, verb: str) -> Message:
+    reply = talk.messages.create(
+        assistant=assistant,
+        reply_to=question,
+        asked_by=question.person if talk.is_room else None,
+        text="It goes on",
+        script=LONG,
+        speed=1,
+        status=STATUSES.get(verb, "complete"),
+        lease="another process" if verb == "stop" else "",
+        version=2 if verb == "version" else 1,
+        versions=2 if verb == "version" else 1,
+    )
+    if verb == "version":
+        reply.others.create(number=1, assistant=assistant, text="It went")
+    return reply
+
+
+with transaction.atomic():
+    places = {
+        f"{kind} {act} {role}": open_place(kind, act, role)
+        for kind, acts in ACTS.items()
+        for act in acts
+        for role in ROLES
+    }
+found = {"cookies": cookies, "places": places, "zoe": str(people["zoe"].pk)}
+print(json.dumps(found))

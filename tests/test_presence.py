@@ -112,7 +112,7 @@ async def test_two_thousand_are_summarised(beat: Beat) -> None:
         here.go(ROOM, person)
         await beat.go_on(BEAT)
         here.come(ROOM, person, "again")
-    assert len(bob.frames) <= 2000 * BEAT / 10 + 1
+    assert len(bob.frames) <= 2000 * BEAT / LATEST + 1
     await beat.go_on(15)
     last = bob.frames[-1]
     assert last["count"] == 2001

@@ -7,14 +7,16 @@ that somebody, or by zoe, a member) and answered. The columns are those of ROLES
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.client import Client, Frame
+from tests.doors import ask, fill_in
 from tests.server import Server, running
 
 ROLES = (
@@ -132,6 +134,60 @@ continue-own    4401  ok    4404  no    ok    ok    ok    4404  4403  4404
 continue-zoes   4401  no    4404  no    no    ok    ok    4404  4403  4404
 """
 
+# What pages and scripts ask for. `done` is what changed something, as it should, `seen` what was
+# shown; a number is the status where nothing changed, 302 where one was only led to another page.
+DEN_PAGES = """
+page        404  seen 404  404  seen seen seen 404  403  seen
+about       404  seen 404  404  seen seen seen 404  403  seen
+change      404  403  404  404  403  done done 404  403  done
+close       404  403  404  404  403  done done 404  403  done
+remove-zoe  404  403  404  404  403  done done 404  403  done
+ban-zoe     404  403  404  404  403  done done 404  403  done
+appoint-zoe 404  403  404  404  403  302  done 404  403  302
+make-link   404  403  404  404  403  done done 404  403  done
+revoke-link 404  403  404  404  403  done done 404  403  done
+links       404  403  404  404  403  seen seen 404  403  seen
+share       404  403  404  404  403  done done 404  403  done
+unshare     404  403  404  404  403  done done 404  403  done
+leave       302  done 302  302  done done done 302  403  302
+join        done 302  done done 302  302  302  done 403  done
+rename      404  404  404  404  404  404  404  404  404  404
+delete      404  404  404  404  404  404  404  404  404  404
+export      404  404  404  404  404  404  404  404  404  404
+"""
+HALL_PAGES = """
+page        seen seen seen seen seen seen seen seen 403  seen
+about       seen seen seen seen seen seen seen seen 403  seen
+change      403  403  403  403  403  done done 403  403  done
+close       403  403  403  403  403  done done 403  403  done
+remove-zoe  403  403  403  403  403  done done 403  403  done
+ban-zoe     403  403  403  403  403  done done 403  403  done
+appoint-zoe 403  403  403  403  403  302  done 403  403  302
+make-link   403  403  403  403  403  done done 403  403  done
+revoke-link 403  403  403  403  403  done done 403  403  done
+links       403  403  403  403  403  seen seen 403  403  seen
+share       403  403  403  403  403  done done 403  403  done
+unshare     403  403  403  403  403  done done 403  403  done
+leave       302  done 302  302  done done done 302  403  302
+join        done 302  done done 302  302  302  done 403  done
+rename      404  404  404  404  404  404  404  404  404  404
+delete      404  404  404  404  404  404  404  404  404  404
+export      404  404  404  404  404  404  404  404  404  404
+"""
+TALK_PAGES = """
+page        404  seen 404  404  seen seen seen 404  403  404
+links       404  403  404  404  403  seen seen 404  403  404
+share       404  403  404  404  403  done done 404  403  404
+unshare     404  403  404  404  403  done done 404  403  404
+leave       302  done 302  302  done done 302  302  403  302
+join        done 302  done done 302  302  302  done 403  done
+rename      404  404  404  404  404  404  done 404  404  404
+pin         404  404  404  404  404  404  done 404  404  404
+archive     404  404  404  404  404  404  done 404  404  404
+delete      404  404  404  404  404  404  done 404  404  404
+export      404  404  404  404  404  404  seen 404  404  404
+"""
+
 # act -> what is sent (about the question, or the reply), and the frame that shows it is done
 ACTS: dict[str, tuple[Callable[[int, int], Frame], str]] = {
     "send": (lambda q, r: {"type": "message.send", "text": "Hello.", "key": "k"}, "message"),
@@ -154,10 +210,18 @@ ACTS: dict[str, tuple[Callable[[int, int], Frame], str]] = {
 }
 
 KINDS = {"den": DEN, "hall": HALL, "closed": CLOSED, "talk": TALK}
-TABLES = {
-    kind: {line.split()[0]: tuple(line.split()[1:]) for line in table.strip().splitlines()}
-    for kind, table in KINDS.items()
-}
+PAGES = {"den": DEN_PAGES, "hall": HALL_PAGES, "talk": TALK_PAGES}
+
+
+def rows(tables: dict[str, str]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return, by kind and act, the answers to ROLES."""
+    return {
+        kind: {line.split()[0]: tuple(line.split()[1:]) for line in table.strip().splitlines()}
+        for kind, table in tables.items()
+    }
+
+
+SOCKETS, REQUESTS = rows(KINDS), rows(PAGES)
 
 SET_UP = Path(__file__).with_name("roles.py").read_text()
 
@@ -171,7 +235,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def places(server: Server) -> dict[str, Any]:
     """Who they are, and where each pair of a role and an act has its conversation."""
-    acts = {kind: list(table) for kind, table in TABLES.items()}
+    acts = {kind: [*SOCKETS[kind], *REQUESTS.get(kind, ())] for kind in SOCKETS}
     given = {"ROLES": ROLES, "ACTS": acts}
     lines = [f"{name} = {value!r}" for name, value in given.items()]
     printed = server.manage("shell", "-c", "\n".join([*lines, SET_UP]))
@@ -180,24 +244,25 @@ def places(server: Server) -> dict[str, Any]:
 
 
 def test_no_pair_is_left_out() -> None:
-    first, *others = TABLES.values()
+    first, *others = SOCKETS.values()
     assert all(table.keys() == first.keys() for table in others)
-    assert all(len(row) == len(ROLES) for table in TABLES.values() for row in table.values())
+    every = [*SOCKETS.values(), *REQUESTS.values()]
+    assert all(len(row) == len(ROLES) for table in every for row in table.values())
 
 
-@pytest.mark.parametrize("act", TABLES["den"])
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("act", SOCKETS["den"])
+@pytest.mark.parametrize("kind", SOCKETS)
 async def test_at_the_socket(server: Server, places: dict[str, Any], kind: str, act: str) -> None:
     answers = await asyncio.gather(*(_try(server, places, kind, act, role) for role in ROLES))
     assert dict(zip(ROLES, answers, strict=True)) == dict(
-        zip(ROLES, TABLES[kind][act], strict=True)
+        zip(ROLES, SOCKETS[kind][act], strict=True)
     )
 
 
 async def _try(server: Server, places: dict[str, Any], kind: str, act: str, role: str) -> str:
     """Return how the act of that role is answered: `ok`, an error's code, or a close code."""
     place = places["places"][f"{kind} {act} {role}"]
-    async with _arriving(server, places["cookies"].get(role), place["path"]) as client:
+    async with _arriving(server, places["cookies"].get(role), place["socket"]) as client:
         if not client.ready:
             return str(await client.closed())
         if act == "connect":
@@ -226,3 +291,72 @@ async def _arriving(server: Server, cookie: str | None, path: str) -> AsyncItera
     headers = {"origin": server.url, "cookie": cookie} if cookie else {}
     async with Client(server.url, path, **headers) as client:
         yield client
+
+
+BEFORE = {"title": "", "description": "", "listed": False, "answers": "mentioned", "assistant": ""}
+STATE = (
+    "SELECT title, closed, pinned, archived, deleted FROM chat_conversation WHERE id = ?",
+    "SELECT person_id, role FROM chat_membership WHERE conversation_id = ? ORDER BY id",
+    "SELECT id, revoked FROM chat_link WHERE conversation_id = ? ORDER BY id",
+)
+
+
+def request(kind: str, act: str, place: dict[str, Any], zoe: str) -> tuple[str, str, Any]:
+    """Return how an act is asked for: `get`, `form` or `json`, where, and with what."""
+    page, whole = place["page"], f"/c/{place['id']}/"
+    was = {**BEFORE, "title": f"{kind} {act}", "listed": kind != "den"}
+    settings = {"title": "New", "answers": "mentioned", "was": json.dumps(was)}
+    settings["listed"] = "yes" if was["listed"] else "no"
+    return {
+        "page": ("get", page, None),
+        "about": ("get", f"{page}manage/", None),
+        "change": ("form", f"{page}manage/", settings),
+        "close": ("form", f"{page}close/", {}),
+        "remove-zoe": ("form", f"{page}people/{zoe}/", {"act": "remove", "role": "member"}),
+        "ban-zoe": ("form", f"{page}people/{zoe}/", {"act": "ban", "role": "member"}),
+        "appoint-zoe": ("form", f"{page}people/{zoe}/", {"act": "moderator", "role": "member"}),
+        "make-link": ("form", f"{page}links/", {"right": "watch"}),
+        "revoke-link": ("form", f"{page}links/{place['link']}/revoke/", {}),
+        "links": ("get", f"{whole}links/", None),
+        "share": ("json", f"{whole}links/", {"right": "watch"}),
+        "unshare": ("json", f"{whole}links/{place['link']}/revoke/", {}),
+        "leave": ("form", f"{page}leave/", {}),
+        "join": ("form", place["join"], {}),
+        "rename": ("json", f"{whole}rename/", {"title": "New"}),
+        "pin": ("json", f"{whole}pin/", {}),
+        "archive": ("json", f"{whole}archive/", {}),
+        "delete": ("json", f"{whole}delete/", {}),
+        "export": ("get", f"{whole}export.json", None),
+    }[act]
+
+
+@pytest.mark.parametrize(
+    ("kind", "act"), [(kind, act) for kind, acts in REQUESTS.items() for act in acts]
+)
+def test_at_the_pages(server: Server, places: dict[str, Any], kind: str, act: str) -> None:
+    answers = [_ask(server, places, kind, act, role) for role in ROLES]
+    assert dict(zip(ROLES, answers, strict=True)) == dict(
+        zip(ROLES, REQUESTS[kind][act], strict=True)
+    )
+
+
+def _ask(server: Server, places: dict[str, Any], kind: str, act: str, role: str) -> str:
+    place = places["places"][f"{kind} {act} {role}"]
+    how, path, fields = request(kind, act, place, places["zoe"])
+    cookie, before = places["cookies"].get(role, ""), _state(server, place["id"])
+    if how == "form":
+        status, _ = fill_in(server.url, cookie, path, **fields)
+    else:
+        method = "GET" if how == "get" else "POST"
+        status, _ = ask(server.url, cookie, path, fields, method=method)
+    if _state(server, place["id"]) != before:
+        assert status in (200, 201, 302)
+        return "done"
+    return "seen" if how == "get" and status == 200 else str(status)
+
+
+def _state(server: Server, conversation: str) -> list[Any]:
+    """Return everything of a conversation that these acts change."""
+    with closing(sqlite3.connect(server.database)) as database:
+        id = conversation.replace("-", "")
+        return [database.execute(query, (id,)).fetchall() for query in STATE]
