@@ -18,6 +18,7 @@ export class Control {
   #thoughts = new Set();
   #turning = null;
   #called = null;
+  #editing = null;
   #does;
   #listening = null;
 
@@ -177,10 +178,10 @@ export class Control {
     else this.#does.say(this.#log.dataset.uncopied);
   }
 
-  /** Few visits change anything. */
+  /** Few visits change anything. Once it is there, whoever types on at once types in it. */
   async #edit({ id, text }, draft = null) {
-    const found = await import("./editor.js").catch(() => this.#does.say(this.#log.dataset.offline));
-    if (found) this.#view.edit(id, text, found.Editor, {
+    this.#editing ??= await import("./editor.js").catch(() => this.#does.say(this.#log.dataset.offline));
+    if (this.#editing) this.#view.edit(id, text, this.#editing.Editor, {
       draft,
       onChange: (text) => this.#store.write(DRAFTS + id, text),
       onSave: (text) => this.#save(id, text),
