@@ -1,9 +1,9 @@
-"""Run in the server's database, after ROLES and ACTS are set: who they are, and where.
+"""Run in the server's database, after ROLES and GROUPS are set: who they are, and where.
 
-Prints, as JSON, a session's cookie for each role, and for each kind of conversation, act and role
-its paths, links, a question and its reply.
+Prints, as JSON, a session's cookie for each role, and for each kind of conversation, group of acts
+and role its paths, its links, and for each act a question and its reply.
 """
-# ruff: noqa: F821 - ROLES and ACTS are set by who runs it
+# ruff: noqa: F821 - ROLES and GROUPS are set by who runs it
 
 import json
 import uuid
@@ -48,13 +48,13 @@ for role in (*ROLES, "zoe"):
 assistant = Assistant.objects.get(slug="assistant")
 
 
-def open_place(kind: str, act: str, role: str) -> dict[str, Any]:
-    """Make the conversation in which `role` tries `act`; return where everything is."""
+def open_place(kind: str, group: str, acts: list[str], role: str) -> dict[str, Any]:
+    """Make the conversation in which `role` tries `acts`; return where everything is."""
     is_room = kind != "talk"
     talk = Conversation.objects.create(
         kind="room" if is_room else "private",
-        title=f"{kind} {act}",
-        slug=f"{kind}-{act}-{role}" if is_room else None,
+        title=f"{kind} {group}",
+        slug=f"{kind}-{group}-{role}" if is_room else None,
         owner=None if is_room else people["owner"],
         listed=kind != "den",
         closed=timezone.now() if kind == "closed" else None,
@@ -68,9 +68,6 @@ def open_place(kind: str, act: str, role: str) -> dict[str, Any]:
         right: Link.objects.create(conversation=talk, token=Link.new_token(), right=right)
         for right in ("watch", "join")
     }
-    asker = people["zoe"] if role == "anonymous" or not act.endswith("-own") else people[role]
-    question = talk.messages.create(person=asker, text="Well?")
-    reply = open_reply(talk, question, act.split("-")[0])
     path = f"/rooms/{talk.slug}/" if is_room else f"/c/{talk.pk}/"
     socket = f"/ws{path}".replace("/c/", "/chat/")
     return {
@@ -79,9 +76,15 @@ def open_place(kind: str, act: str, role: str) -> dict[str, Any]:
         "id": str(talk.pk),
         "link": links["watch"].pk,
         "join": f"{links['join'].get_absolute_url()}join/",
-        "question": question.pk,
-        "reply": reply.pk,
+        "pairs": {act: open_pair(talk, act, role) for act in acts},
     }
+
+
+def open_pair(talk: Conversation, act: str, role: str) -> tuple[int, int]:
+    """Return the ids of a question, and of the reply to it, that `act` is about."""
+    asker = people["zoe"] if role == "anonymous" or not act.endswith("-own") else people[role]
+    question = talk.messages.create(person=asker, text="Well?")
+    return question.pk, open_reply(talk, question, act.split("-")[0]).pk
 
 
 def open_reply(talk: Conversation, question: Message, verb: str) -> Message:
@@ -104,9 +107,9 @@ def open_reply(talk: Conversation, question: Message, verb: str) -> Message:
 
 with transaction.atomic():
     places = {
-        f"{kind} {act} {role}": open_place(kind, act, role)
-        for kind, acts in ACTS.items()
-        for act in acts
+        f"{kind} {group} {role}": open_place(kind, group, acts, role)
+        for kind, groups in GROUPS.items()
+        for group, acts in groups.items()
         for role in ROLES
     }
 found = {"cookies": cookies, "places": places, "zoe": str(people["zoe"].pk)}

@@ -1,8 +1,9 @@
 """Everybody at every act: what is written in these tables is all that anybody may.
 
-Each pair of a role and an act has a conversation of its own, in which one question was asked (by
-that somebody, or by zoe, a member) and answered. The columns are those of ROLES; `no` is the error
-`forbidden`, `shut` is `conflict`, a number what the connection is closed with.
+Each pair of a role and an act has a question of its own, asked by that somebody or by zoe (a
+member), and answered; where acts are in each other's way, a conversation of its own. The columns
+are those of ROLES. `no` is the error `forbidden`, `shut` is `conflict`, and a number is what the
+connection is closed with.
 """
 
 import asyncio
@@ -222,6 +223,11 @@ def rows(tables: dict[str, str]) -> dict[str, dict[str, tuple[str, ...]]]:
 
 
 SOCKETS, REQUESTS = rows(KINDS), rows(PAGES)
+# In a room each is about its own message; in a private conversation all change what follows.
+AT_SOCKETS = {
+    kind: {act: [act] for act in acts} if kind == "talk" else {"socket": list(acts)}
+    for kind, acts in SOCKETS.items()
+}
 
 SET_UP = Path(__file__).with_name("roles.py").read_text()
 
@@ -235,8 +241,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def places(server: Server) -> dict[str, Any]:
     """Who they are, and where each pair of a role and an act has its conversation."""
-    acts = {kind: [*SOCKETS[kind], *REQUESTS.get(kind, ())] for kind in SOCKETS}
-    given = {"ROLES": ROLES, "ACTS": acts}
+    groups = {
+        kind: {**AT_SOCKETS[kind], **{act: [act] for act in REQUESTS.get(kind, ())}}
+        for kind in SOCKETS
+    }
+    given = {"ROLES": ROLES, "GROUPS": groups}
     lines = [f"{name} = {value!r}" for name, value in given.items()]
     printed = server.manage("shell", "-c", "\n".join([*lines, SET_UP]))
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
@@ -250,35 +259,44 @@ def test_no_pair_is_left_out() -> None:
     assert all(len(row) == len(ROLES) for table in every for row in table.values())
 
 
-@pytest.mark.parametrize("act", SOCKETS["den"])
-@pytest.mark.parametrize("kind", SOCKETS)
-async def test_at_the_socket(server: Server, places: dict[str, Any], kind: str, act: str) -> None:
-    answers = await asyncio.gather(*(_try(server, places, kind, act, role) for role in ROLES))
-    assert dict(zip(ROLES, answers, strict=True)) == dict(
-        zip(ROLES, SOCKETS[kind][act], strict=True)
+@pytest.mark.parametrize(
+    ("kind", "group"), [(kind, group) for kind, groups in AT_SOCKETS.items() for group in groups]
+)
+async def test_at_the_socket(server: Server, places: dict[str, Any], kind: str, group: str) -> None:
+    acts = AT_SOCKETS[kind][group]
+    everybodys = await asyncio.gather(
+        *(_try(server, places, f"{kind} {group} {role}", acts, role) for role in ROLES)
     )
+    answers = {act: tuple(answers[act] for answers in everybodys) for act in acts}
+    assert answers == {act: SOCKETS[kind][act] for act in acts}
 
 
-async def _try(server: Server, places: dict[str, Any], kind: str, act: str, role: str) -> str:
-    """Return how the act of that role is answered: `ok`, an error's code, or a close code."""
-    place = places["places"][f"{kind} {act} {role}"]
+async def _try(
+    server: Server, places: dict[str, Any], key: str, acts: list[str], role: str
+) -> dict[str, str]:
+    """Return how each act of a role is answered: `ok`, an error, or a close code."""
+    place = places["places"][key]
     async with _arriving(server, places["cookies"].get(role), place["socket"]) as client:
         if not client.ready:
-            return str(await client.closed())
-        if act == "connect":
-            return "ok"
-        makes, sign = ACTS.get(act) or ACTS[act.split("-")[0]]
-        before = len(client.frames)
-        await client.send(**makes(place["question"], place["reply"]))
-        await client.send("ping")
-        return await _answer(client, before, sign, place["reply"])
+            return dict.fromkeys(acts, str(await client.closed()))
+        return {act: await _act(client, act, *place["pairs"][act]) for act in acts}
 
 
-async def _answer(client: Client, before: int, sign: str, reply: int) -> str:
+async def _act(client: Client, act: str, question: int, reply: int) -> str:
+    if act == "connect":
+        return "ok"
+    makes, sign = ACTS.get(act) or ACTS[act.split("-")[0]]
+    before = len(client.frames)
+
     def is_answer(frame: Frame) -> bool:
-        is_new = client.frames.index(frame) >= before
-        return is_new and frame["type"] in (sign, "error")
+        is_new = any(frame is each for each in client.frames[before:])
+        named = frame.get("reply") or frame.get("message") or question
+        about = named["id"] if isinstance(named, dict) else named
+        is_about = about in (question, reply) or sign == "message"
+        return is_new and is_about and frame["type"] in (sign, "error")
 
+    await client.send(**makes(question, reply))
+    await client.send("ping")
     found = await client.until(is_answer)
     assert found is not None
     if found["type"] == sign:
