@@ -426,7 +426,7 @@ async def revoke_link(request: HttpRequest, person: Person, slug: str, link: int
 @require_http_methods(["GET", "HEAD", "POST"])
 @door
 async def links_of(request: HttpRequest, person: Person, id: UUID) -> HttpResponse:
-    """The links to a conversation; or, posted, one more."""
+    """The links to a conversation, and who takes part by them; or, posted, one more."""
     if request.method == "POST":
         given = fields(request)
         if given.keys() != {"right"}:
@@ -434,7 +434,23 @@ async def links_of(request: HttpRequest, person: Person, id: UUID) -> HttpRespon
         made = await links.create(person, id, given["right"])
         return JsonResponse(made.as_entry(), status=201)
     found = await in_database(links.of, person, id)
-    return JsonResponse({"links": [link.as_entry() for link in found]})
+    people = await in_database(_taking_part, id)
+    return JsonResponse({"links": [link.as_entry() for link in found], "people": people})
+
+
+def _taking_part(id: UUID) -> list[dict[str, str]]:
+    """Return who has a seat in a private conversation; those in a room have a page of their own."""
+    seats = Membership.objects.seats().filter(conversation=id, conversation__kind="private")
+    found = seats.select_related("person").order_by("joined", "pk")[:PEOPLE_A_PAGE]
+    return [seat.person.as_author() for seat in found]
+
+
+@require_POST
+@door
+async def remove(request: HttpRequest, person: Person, id: UUID, whom: UUID) -> HttpResponse:
+    """Let somebody not take part any more; by a link that works they may come again."""
+    await rooms.remove(person, id, whom)
+    return JsonResponse({"id": str(whom)})
 
 
 @require_POST

@@ -21,6 +21,7 @@ from chat.reply.providers import switchboard
 from chat.reply.watchdog import Watchdog
 
 LOOK_EVERY = 1.0  # seconds
+GOODBYE = 2.0  # seconds for those who are sent away to hang up
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Service:
         await hub().send_away(protocol.RESTART)
         await keeper().save()
         await in_database(release, PROCESS, list(run.runs()))
+        await sockets.open_sockets().closed(GOODBYE)
         await switchboard().close()
 
 

@@ -5,6 +5,7 @@ Every difference is named with its reason, so that it can go when Daphne or Auto
 
 import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -89,6 +90,36 @@ def _written(transport: Any) -> bool:
 outbox = PerLoop(Outbox)
 
 
+class Open:
+    """The sockets that are open now."""
+
+    def __init__(self) -> None:
+        self._sockets: set[Any] = set()
+        self._all_closed = asyncio.Event()
+
+    def add(self, socket: Any) -> None:
+        self._sockets.add(socket)
+
+    def remove(self, socket: Any) -> None:
+        self._sockets.discard(socket)
+        if not self._sockets:
+            self._all_closed.set()
+
+    async def closed(self, patience: float) -> None:
+        """Wait until all are, at most `patience` seconds.
+
+        A process that ends before it has read what a client sent cuts the line, and that client
+        may never read the code with which it was closed.
+        """
+        self._all_closed.clear()
+        if self._sockets:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_closed.wait(), patience)
+
+
+open_sockets = PerLoop(Open)
+
+
 class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     maxFramePayloadSize = LARGEST_FRAME  # noqa: N815 - told by the header, before it is read
 
@@ -99,6 +130,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
 
     def onOpen(self) -> None:  # noqa: N802
         super().onOpen()
+        open_sockets().add(self)
         self.transport.unregisterProducer()  # what is left of the HTTP request
         self._backpressure = Backpressure(self.transport)
         self.transport.registerProducer(self._backpressure, streaming=True)
@@ -107,6 +139,10 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         # Nobody takes frames before the first is sent, and Daphne's queue has no end.
         self.transport.pauseProducing()
         self._heard = False
+
+    def onClose(self, *how: Any) -> None:  # noqa: N802
+        super().onClose(*how)
+        open_sockets().remove(self)
 
     def _hear(self) -> None:
         self._heard = True

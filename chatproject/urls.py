@@ -36,6 +36,7 @@ urlpatterns = [
     path("c/<uuid:id>/leave/", rooms.leave, name="leave"),
     path("c/<uuid:id>/links/", rooms.links_of, name="links"),
     path("c/<uuid:id>/links/<int:link>/revoke/", rooms.revoke),
+    path("c/<uuid:id>/people/<uuid:whom>/remove/", rooms.remove),
     path("c/<uuid:id>/rename/", whole.rename, name="rename"),
     path("c/<uuid:id>/pin/", whole.pin, {"on": True}),
     path("c/<uuid:id>/unpin/", whole.pin, {"on": False}),

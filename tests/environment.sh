@@ -14,11 +14,7 @@ install_packages() {
 }
 
 python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
-# The headless shell is Chromium without the windows around its pages: a third less work.
-if [ -z "${CHROMIUM:-}" ] && ! command -v chromium-headless-shell >/dev/null; then
-    (install_packages chromium-headless-shell fonts-noto-core fonts-noto-color-emoji) || true
-fi
-for name in "${CHROMIUM:-}" chromium-headless-shell chromium chromium-browser google-chrome; do
+for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
     [ -n "$name" ] && CHROMIUM=$(command -v "$name") && break
 done
 if [ -z "${CHROMIUM:-}" ]; then

@@ -1,12 +1,10 @@
 """What somebody wrote as a guest comes along when they sign up or log in."""
 
-import threading
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -182,37 +180,6 @@ def test_what_is_on_its_way_makes_no_guest_anew(client: Client, alice: User) -> 
     with pytest.raises(Refused):
         guest.user()
     assert User.objects.get() == alice
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_logins_at_once_take_it_once() -> None:
-    Assistant.objects.get_or_create(slug="assistant", defaults={"name": "Assistant"})
-    client = Client()
-    made = [wrote(client, key=str(number)) for number in range(3)]
-    people = [User.objects.create_user(name) for name in ("alice", "bob")]
-    guest, together, failed = visitor(client), threading.Barrier(2), list[Exception]()
-
-    def adopt(account: User) -> None:
-        try:
-            together.wait()
-            adoption.adopt(Client().session, guest, account)
-        except Exception as error:
-            failed.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=adopt, args=(account,)) for account in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
-    owners = {Conversation.objects.get(pk=one.pk).owner for one in made}
-    assert len(owners) == 1
-    assert set(Message.objects.by_people().values_list("person", flat=True)) == {
-        owner.pk for owner in owners
-    }
-    assert not User.objects.filter(is_guest=True).exists()
 
 
 def test_forget_me_takes_what_came_along_too(client: Client, alice: User) -> None:

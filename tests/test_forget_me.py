@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
-from unittest.mock import Mock
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -13,7 +12,6 @@ from django.test import Client
 from django.utils import timezone
 
 from chat import forgetting
-from chat.consumers import ChatConsumer
 from chat.models import ApiKey, Assistant, Conversation, Message, User, Version
 from chat.people import Person, at_socket
 from chat.protocol import Refused
@@ -218,15 +216,6 @@ def test_session_ends_before_the_deletion_begins(
     assert client.post("/forget-me/").status_code == 302
     assert sessions == [False, False]
     assert cut_off == [True, False], "once more at the end"
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_conversation_that_is_gone_cannot_be_read() -> None:
-    consumer = ChatConsumer()
-    consumer._viewer, consumer._person = Mock(), Person(uuid4(), "Guest", guest=True)
-    consumer._conversation = Conversation(owner_id=consumer._person.id)
-    with pytest.raises(Refused, match="no such conversation"):
-        await consumer._read()
 
 
 async def test_room_hears_what_is_gone_and_goes_on(

@@ -1,9 +1,16 @@
 """Who has gone is forgotten, however they went; what they said before is not."""
 
+from unittest.mock import Mock
+from uuid import uuid4
+
 import pytest
 from channels.testing import WebsocketCommunicator
 
+from chat.consumers import ChatConsumer
 from chat.live.hub import hub
+from chat.models import Conversation
+from chat.people import Person
+from chat.protocol import Refused
 from chatproject.asgi import application
 from tests.client import session
 from tests.conftest import Visit
@@ -44,3 +51,11 @@ async def test_what_was_said_before_leaving_was_said(visit: Visit, server: Serve
             await alice.send("message.send", text="hi", key=key)
     async with visit(path, cookie=cookie) as alice:
         await alice.until(lambda _: keys <= {each["key"] for each in alice.messages.values()})
+
+
+async def test_conversation_that_is_gone_cannot_be_read() -> None:
+    consumer = ChatConsumer()
+    consumer._viewer, consumer._person = Mock(), Person(uuid4(), "Guest", guest=True)
+    consumer._conversation = Conversation(owner_id=consumer._person.id)
+    with pytest.raises(Refused, match="no such conversation"):
+        await consumer._read()

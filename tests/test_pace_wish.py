@@ -19,7 +19,7 @@ def speed(kind: str, pace: str | None) -> float:
     Assistant.objects.get_or_create(slug="assistant", defaults={"name": "It", "default": True})
     ScriptedReply.objects.update_or_create(name="answer", defaults=answer)
     alice = User.objects.guest(uuid.uuid4(), "Alice")
-    conversation = Conversation.objects.create(owner=alice, kind=kind)
+    conversation = Conversation.objects.create(owner=alice, kind=kind, answers="always")
     message = conversation.messages.create(person=alice, text="hi")
     reply = answers.to_message(message, Person.account(alice), pace=pace)
     assert reply

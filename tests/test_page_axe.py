@@ -196,6 +196,7 @@ async def test_room(arrive: Arrive, server: Server) -> None:
     await expect(alice.role("people-panel")).to_be_hidden()
     await alice.messages.first.hover()
     await alice.messages.first.locator("[data-role=delete]").click()
+    await expect(alice.role("surely")).to_be_focused()
     await alice.role("input").press_sequentially("@")
     await expect(alice.role("callable")).to_be_visible()
     wrong += await look(page, "to be deleted, and whom one calls")

@@ -143,7 +143,7 @@ async def test_what_came_in_meanwhile_is_counted_and_told_to_who_wants_it(
     await alice.greeted()
     await alice.role("settings").click()
     notify = dialog(alice, "Settings").get_by_role("switch", name="Notify me")
-    await notify.check(force=True)
+    await notify.click(force=True)
     await expect(alice.role("notify-refused")).to_be_visible()
     await expect(notify).not_to_be_checked()
     await person.context.grant_permissions(["notifications"])

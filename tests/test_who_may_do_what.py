@@ -182,6 +182,7 @@ share       404  403  404  404  403  done done 404  403  404
 unshare     404  403  404  404  403  done done 404  403  404
 leave       302  done 302  302  done done 302  302  403  302
 join        done 302  done done 302  302  302  done 403  done
+send-away   404  403  404  404  403  done done 404  403  404
 rename      404  404  404  404  404  404  done 404  404  404
 pin         404  404  404  404  404  404  done 404  404  404
 archive     404  404  404  404  404  404  done 404  404  404
@@ -234,7 +235,8 @@ SET_UP = Path(__file__).with_name("roles.py").read_text()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("roles"), GUEST_MESSAGES_PER_MINUTE="10000") as it:
+    limits = {"GUEST_MESSAGES_PER_MINUTE": "10000", "GUEST_REPLIES_AT_A_TIME": "1000"}
+    with running(tmp_path_factory.mktemp("roles"), **limits) as it:
         yield it
 
 
@@ -340,6 +342,7 @@ def request(kind: str, act: str, place: dict[str, Any], zoe: str) -> tuple[str, 
         "unshare": ("json", f"{whole}links/{place['link']}/revoke/", {}),
         "leave": ("form", f"{page}leave/", {}),
         "join": ("form", place["join"], {}),
+        "send-away": ("json", f"{whole}people/{zoe}/remove/", {}),
         "rename": ("json", f"{whole}rename/", {"title": "New"}),
         "pin": ("json", f"{whole}pin/", {}),
         "archive": ("json", f"{whole}archive/", {}),

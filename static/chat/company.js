@@ -125,7 +125,7 @@ export class Company {
   }
 
   #said({ id, author }) {
-    if (author.id === this.#you?.id) this.#typists.rest();
+    if (author.id === this.#you?.id) this.#spoke();
     this.#typists.remove(author.id);
     this.#dressing.dress(this.#transcript.find(id));
   }
@@ -148,6 +148,14 @@ export class Company {
       this.#panel.start();
     }
     this.#panel.show(this.#directory, this.#you);
+  }
+
+  /** Whoever writes in a room has a seat there from then on. */
+  #spoke() {
+    this.#typists.rest();
+    if (this.#role !== "visitor") return;
+    this.#you = { ...this.#you, role: "member" };
+    this.#fit("leave", true);
   }
 
   #wrote() {

@@ -11,6 +11,8 @@ class Share {
   #none;
   #status;
   #template;
+  #seats;
+  #seatTemplate;
   #id = "";
 
   constructor(element) {
@@ -20,6 +22,8 @@ class Share {
     this.#none = element.querySelector("[data-role=links-none]");
     this.#status = element.querySelector("[data-role=links-status]");
     this.#template = element.querySelector("[data-role=link-template]");
+    this.#seats = element.querySelector("[data-role=seats]");
+    this.#seatTemplate = element.querySelector("[data-role=seat-template]");
   }
 
   async start() {
@@ -33,13 +37,15 @@ class Share {
   async open(id) {
     this.#id = id;
     this.#show([]);
+    this.#seat([]);
     this.#none.hidden = true;
     this.#say("");
     this.#dialog.open();
     const { ok, data } = await get(this.#path);
     if (id !== this.#id) return;
-    if (ok) this.#show(data.links);
-    else this.#refuse(data);
+    if (!ok) return this.#refuse(data);
+    this.#show(data.links);
+    this.#seat(data.people);
   }
 
   #clicked(button) {
@@ -48,6 +54,7 @@ class Share {
     if (act === "create") this.#create(button);
     if (act === "copy") this.#copy(item);
     if (act === "revoke") this.#revoke(item, button);
+    if (act === "remove") this.#remove(button.closest("[data-role=seat]"), button);
   }
 
   async #create(button) {
@@ -80,6 +87,36 @@ class Share {
     this.#none.hidden = this.#list.childElementCount > 0;
     this.#say(this.#words.revoked);
     this.#element.querySelector("[data-act=create]").focus();
+  }
+
+  async #remove(seat, button) {
+    button.disabled = true;
+    const { ok, data } = await post(`/c/${this.#id}/people/${seat.dataset.person}/remove/`);
+    button.disabled = false;
+    if (!ok) return this.#refuse(data);
+    this.#say(this.#words.removed.replace("{name}", seat.dataset.name));
+    seat.remove();
+    this.#showSeats();
+    this.#element.querySelector("[data-act=create]").focus();
+  }
+
+  /** Who takes part in a private conversation; in a room nobody is told here. */
+  #seat(people) {
+    this.#seats.replaceChildren(...people.map((person) => this.#seatOf(person)));
+    this.#showSeats();
+  }
+
+  #seatOf({ id, name }) {
+    const seat = this.#seatTemplate.content.firstElementChild.cloneNode(true);
+    Object.assign(seat.dataset, { person: id, name });
+    seat.querySelector("[data-role=seat-name]").textContent = name;
+    const button = seat.querySelector("[data-act=remove]");
+    button.setAttribute("aria-label", button.getAttribute("aria-label").replace("{name}", name));
+    return seat;
+  }
+
+  #showSeats() {
+    this.#element.querySelector("[data-role=taking-part]").hidden = this.#seats.childElementCount === 0;
   }
 
   #show(links) {
