@@ -8,16 +8,8 @@ from typing import Any
 from tests.server import ROOT
 
 SMALL_ROOMS = (
-    "--servers",
-    "product",
-    "--present",
-    "6",
-    "--writing",
-    "3",
-    "--pace",
-    "4",
-    "--gathering",
-    "4",
+    *("--servers", "product", "--present", "6", "--writing", "3"),
+    *("--pace", "4", "--gathering", "4"),
 )
 
 
