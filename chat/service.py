@@ -77,7 +77,7 @@ class Service:
         await hub().send_away(protocol.RESTART)
         await keeper().save()
         await in_database(release, PROCESS, list(run.runs()))
-        await sockets.open_sockets().closed(GOODBYE)
+        await sockets.open_sockets.closed(GOODBYE)
         await switchboard().close()
 
 

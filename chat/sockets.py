@@ -95,14 +95,14 @@ class Open:
 
     def __init__(self) -> None:
         self._sockets: set[Any] = set()
-        self._all_closed = asyncio.Event()
+        self._all_closed: asyncio.Event | None = None
 
     def add(self, socket: Any) -> None:
         self._sockets.add(socket)
 
     def remove(self, socket: Any) -> None:
         self._sockets.discard(socket)
-        if not self._sockets:
+        if self._all_closed and not self._sockets:
             self._all_closed.set()
 
     async def closed(self, patience: float) -> None:
@@ -111,13 +111,13 @@ class Open:
         A process that ends before it has read what a client sent cuts the line, and that client
         may never read the code with which it was closed.
         """
-        self._all_closed.clear()
+        self._all_closed = asyncio.Event()
         if self._sockets:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), patience)
 
 
-open_sockets = PerLoop(Open)
+open_sockets = Open()
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
@@ -130,7 +130,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
 
     def onOpen(self) -> None:  # noqa: N802
         super().onOpen()
-        open_sockets().add(self)
+        open_sockets.add(self)
         self.transport.unregisterProducer()  # what is left of the HTTP request
         self._backpressure = Backpressure(self.transport)
         self.transport.registerProducer(self._backpressure, streaming=True)
@@ -142,7 +142,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
 
     def onClose(self, *how: Any) -> None:  # noqa: N802
         super().onClose(*how)
-        open_sockets().remove(self)
+        open_sockets.remove(self)
 
     def _hear(self) -> None:
         self._heard = True

@@ -30,26 +30,14 @@ def ask(
     token = _token(url, cookie)
     headers = {"Cookie": f"{cookie}; csrftoken={token}", "X-CSRFToken": token}
     data = None if fields is None else json.dumps(fields).encode()
-    request = urllib.request.Request(url + path, data, headers, method=method)
-    try:
-        with _opener.open(request, timeout=PATIENCE) as answer:
-            return answer.status, _content(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, _content(error)
+    return _answer(urllib.request.Request(url + path, data, headers, method=method))
 
 
 def fill_in(url: str, cookie: str, path: str, **fields: Any) -> tuple[int, Any]:
     """Send a form; return the status of the answer, and where it leads to, or its text."""
     token = _token(url, cookie)
     headers = {"Cookie": f"{cookie}; csrftoken={token}", "X-CSRFToken": token, "Referer": url}
-    request = urllib.request.Request(url + path, urlencode(fields).encode(), headers)
-    try:
-        with _opener.open(request, timeout=PATIENCE) as answer:
-            return answer.status, _content(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, _content(error)
+    return _answer(urllib.request.Request(url + path, urlencode(fields).encode(), headers))
 
 
 def logged_in(url: str, username: str, password: str = PASSWORD) -> str:
@@ -67,6 +55,15 @@ def logged_in(url: str, username: str, password: str = PASSWORD) -> str:
                 cookies.load(line)
             return f"sessionid={cookies['sessionid'].value}"
     raise AssertionError("nobody was let in")
+
+
+def _answer(request: urllib.request.Request) -> tuple[int, Any]:
+    try:
+        with _opener.open(request, timeout=PATIENCE) as answer:
+            return answer.status, _content(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, _content(error)
 
 
 def _content(answer: Any) -> Any:

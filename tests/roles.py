@@ -75,6 +75,7 @@ def open_place(kind: str, group: str, acts: list[str], role: str) -> dict[str, A
         "page": path,
         "id": str(talk.pk),
         "link": links["watch"].pk,
+        "watch": links["watch"].get_absolute_url(),
         "join": f"{links['join'].get_absolute_url()}join/",
         "pairs": {act: open_pair(talk, act, role) for act in acts},
     }

@@ -131,17 +131,29 @@ def test_link_that_leads_nowhere_says_so(bob: User, talk: Conversation, alice: U
 def test_links_are_made_told_and_revoked(alice: User, talk: Conversation) -> None:
     client = at(alice)
     path = f"/c/{talk.pk}/links/"
-    assert client.get(path).json() == {"links": []}
+    assert client.get(path).json() == {"links": [], "people": []}
     made = [create(client, talk, {"right": right}) for right in ("watch", "join")]
     assert [answer.status_code for answer in made] == [201, 201]
     first, second = (answer.json() for answer in made)
     assert first.keys() == {"id", "right", "path", "created"}
-    assert client.get(path).json() == {"links": [second, first]}
+    assert client.get(path).json() == {"links": [second, first], "people": []}
     assert client.get(first["path"]).status_code == 200
     assert client.post(f"{path}{first['id']}/revoke/").json() == {"id": first["id"]}
     assert client.post(f"{path}{first['id']}/revoke/").status_code == 404
-    assert client.get(path).json() == {"links": [second]}
+    assert client.get(path).json() == {"links": [second], "people": []}
     assert client.get(first["path"]).status_code == 404
+
+
+def test_who_takes_part_is_told_and_sent_away(alice: User, bob: User, talk: Conversation) -> None:
+    talk.memberships.create(person=bob)
+    path = f"/c/{talk.pk}/"
+    seat = {"id": str(bob.pk), "name": "bob"}
+    assert at(alice).get(f"{path}links/").json()["people"] == [seat]
+    assert at(bob).get(path).status_code == 200
+    assert at(bob).post(f"{path}people/{alice.pk}/remove/").status_code == 403
+    assert at(alice).post(f"{path}people/{bob.pk}/remove/").json() == {"id": str(bob.pk)}
+    assert at(alice).get(f"{path}links/").json()["people"] == []
+    assert at(bob).get(path).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ async def test_shift_enter_breaks_the_line_and_escape_gives_up_before_it_stops(
     await alice.write("page-hush")
     await alice.typed(2, length=5)
     await alice.mine.locator("[data-role=edit]").click()
+    await expect(field(alice)).to_be_focused()
     await alice.page.keyboard.type("!")
     await alice.page.keyboard.press("Shift+Enter")
     await alice.page.keyboard.type("?")

@@ -1,5 +1,6 @@
 """Whatever people and replies say is text: it is shown as it is, and nothing of it runs."""
 
+import asyncio
 import base64
 from collections.abc import Callable
 from html import unescape
@@ -7,7 +8,7 @@ from html import unescape
 import pytest
 from playwright.async_api import FloatRect, expect
 
-from tests.browser import Arrive, Tab, in_browser
+from tests.browser import PATIENCE, Arrive, Tab, in_browser
 from tests.server import Server
 
 pytestmark = in_browser
@@ -185,9 +186,20 @@ async def test_stacked_accents_do_not_run_over_the_neighbours(
         box(bubble["y"] + bubble["height"], below["y"] + below["height"]),
     ]
     await alice.page.evaluate(STILL)
-    seen = [await alice.page.screenshot(clip=part) for part in outside]
+    seen = await at_rest(alice, outside)
     await alice.text(alice.replies.nth(1)).evaluate(HIDE)
-    assert [await alice.page.screenshot(clip=part) for part in outside] == seen
+    assert await at_rest(alice, outside) == seen
+
+
+async def at_rest(alice: Tab, parts: list[FloatRect]) -> list[bytes]:
+    """Return pictures of parts of the page, once two in a row are the same."""
+    former: list[bytes] = []
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:
+            now = [await alice.page.screenshot(clip=part) for part in parts]
+            if now == former:
+                return now
+            former = now
 
 
 WORST_DIFFERENCE = """async (pictures) => {

@@ -152,9 +152,12 @@ share       404  403  404  404  403  done done 404  403  done
 unshare     404  403  404  404  403  done done 404  403  done
 leave       302  done 302  302  done done done 302  403  302
 join        done 302  done done 302  302  302  done 403  done
+invited     seen 302  seen seen 302  302  302  seen 403  seen
+watch       seen seen seen seen seen seen seen seen seen seen
 rename      404  404  404  404  404  404  404  404  404  404
 delete      404  404  404  404  404  404  404  404  404  404
 export      404  404  404  404  404  404  404  404  404  404
+to-markdown 404  404  404  404  404  404  404  404  404  404
 """
 HALL_PAGES = """
 page        seen seen seen seen seen seen seen seen 403  seen
@@ -171,9 +174,12 @@ share       403  403  403  403  403  done done 403  403  done
 unshare     403  403  403  403  403  done done 403  403  done
 leave       302  done 302  302  done done done 302  403  302
 join        done 302  done done 302  302  302  done 403  done
+invited     seen 302  seen seen 302  302  302  seen 403  seen
+watch       seen seen seen seen seen seen seen seen seen seen
 rename      404  404  404  404  404  404  404  404  404  404
 delete      404  404  404  404  404  404  404  404  404  404
 export      404  404  404  404  404  404  404  404  404  404
+to-markdown 404  404  404  404  404  404  404  404  404  404
 """
 TALK_PAGES = """
 page        404  seen 404  404  seen seen seen 404  403  404
@@ -182,12 +188,16 @@ share       404  403  404  404  403  done done 404  403  404
 unshare     404  403  404  404  403  done done 404  403  404
 leave       302  done 302  302  done done 302  302  403  302
 join        done 302  done done 302  302  302  done 403  done
+invited     seen 302  seen seen 302  302  302  seen 403  seen
+watch       seen seen seen seen seen seen seen seen seen seen
 send-away   404  403  404  404  403  done done 404  403  404
 rename      404  404  404  404  404  404  done 404  404  404
 pin         404  404  404  404  404  404  done 404  404  404
 archive     404  404  404  404  404  404  done 404  404  404
 delete      404  404  404  404  404  404  done 404  404  404
+restore     404  404  404  404  404  404  200  404  404  404
 export      404  404  404  404  404  404  seen 404  404  404
+to-markdown 404  404  404  404  404  404  seen 404  404  404
 """
 
 # act -> what is sent (about the question, or the reply), and the frame that shows it is done
@@ -342,12 +352,16 @@ def request(kind: str, act: str, place: dict[str, Any], zoe: str) -> tuple[str, 
         "unshare": ("json", f"{whole}links/{place['link']}/revoke/", {}),
         "leave": ("form", f"{page}leave/", {}),
         "join": ("form", place["join"], {}),
+        "invited": ("get", place["join"], None),
+        "watch": ("get", place["watch"], None),
         "send-away": ("json", f"{whole}people/{zoe}/remove/", {}),
         "rename": ("json", f"{whole}rename/", {"title": "New"}),
         "pin": ("json", f"{whole}pin/", {}),
         "archive": ("json", f"{whole}archive/", {}),
         "delete": ("json", f"{whole}delete/", {}),
+        "restore": ("json", f"{whole}restore/", {}),
         "export": ("get", f"{whole}export.json", None),
+        "to-markdown": ("get", f"{whole}export.md", None),
     }[act]
 
 
