@@ -18,7 +18,7 @@ class Product(Server):
     """By its commands and its WebSocket."""
 
     label = "Streaming Chat, Daphne"
-    people = 1
+    people = 10  # who share what is done: nobody may have more than 100 replies going on
     wants_acks = True
 
     def command(self) -> list[str]:

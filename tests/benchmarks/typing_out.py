@@ -45,6 +45,8 @@ def measure(name: str, scenario: str, count: int, options: Options) -> dict[str,
     length = math.ceil((spread + WARM_UP + options.seconds + TAIL) * options.speed)
     text = text_of(length)
     with COMPETITORS[name](text, options.speed) as server:
+        if scenario == "watched":
+            server.identities = server.identities[:1]  # whose conversation it is
         return generator.run(
             server, scenario, count, options.ack_every,
             text=text, length=length, speed=options.speed,
