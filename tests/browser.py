@@ -185,6 +185,7 @@ class Line:
         self._holding: set[WebSocketRoute] = set()
         self._held: list[Callable[[], None]] = []
         self._sockets: list[WebSocketRoute] = []
+        self._said_early: list[Frame] = []
 
     async def lay(self, context: BrowserContext) -> None:
         await context.route_web_socket(re.compile("/ws/"), self._connect)
@@ -209,7 +210,9 @@ class Line:
             take()
 
     def say(self, frame: Frame) -> None:
-        """Send `frame` to the pages, as the server would."""
+        """Send `frame` to the pages, as the server would; one that still loads gets it on connecting."""
+        if not self._sockets:
+            self._said_early.append(frame)
         for socket in self._sockets:
             socket.send(json.dumps(frame))
 
@@ -240,6 +243,7 @@ class Line:
             return
         server = socket.connect_to_server()
         self._sockets.append(socket)
+        early, self._said_early = self._said_early, []
 
         def up(data: str | bytes) -> None:
             for frame in self.change(json.loads(data)):
@@ -260,6 +264,8 @@ class Line:
 
         socket.on_message(up)
         server.on_message(down)
+        for frame in early:
+            self.say(frame)
 
 
 class Person:
