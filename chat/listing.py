@@ -30,7 +30,8 @@ def entries(
     Raises Refused (`not_found`) if there is no conversation `after`.
     """
     # Not `archived=False`: to SQLite that is an expression, for which it has no index.
-    listed = Conversation.objects.of(owner).filter(archived__in=[archived]).listed()
+    own = Conversation.objects.of(owner).personal()
+    listed = own.filter(archived__in=[archived]).listed()
     if after is not None:
         listed = listed.after(_last(owner, after))
     found = list(listed.with_typing()[: PAGE + 1])

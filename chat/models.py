@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import regex
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
@@ -28,6 +29,7 @@ COMPLETE, WAITING, STREAMING = "complete", "waiting", "streaming"
 STOPPED, FAILED, INTERRUPTED = "stopped", "failed", "interrupted"
 LIVE = (WAITING, STREAMING)
 
+LOCAL = uuid.UUID("00000000-0000-4000-8000-10ca1ca11e80")  # whom a caller without a key may be
 SLOWEST = 0.1  # characters a second
 LONGEST_KEY = 255  # code points of what a name looks like
 STOP_WORDS = 4  # more, some providers refuse
@@ -60,6 +62,11 @@ class PeopleManager(UserManager["User"]):
         return self.get_or_create(
             id=id, defaults={"username": f"guest-{id}", "name": name, "is_guest": True}
         )[0]
+
+    def local(self) -> "User":
+        """Return the account of programs that a developer tries on the machine of the server."""
+        own = {"username": "localhost, without a key", "password": make_password(None)}
+        return self.get_or_create(pk=LOCAL, defaults=own)[0]
 
     def called(self, alike: Collection[str]) -> models.QuerySet["User"]:
         """Return who is called what has one of these skeletons."""
@@ -534,6 +541,10 @@ class Conversations(models.QuerySet["Conversation"]):
         seats = Membership.objects.seats().filter(conversation=OuterRef("pk"))
         return self.annotate(is_shared=Exists(seats))
 
+    def personal(self) -> Self:
+        """Those of an account itself, not of one of its end users."""
+        return self.filter(end_user="")
+
     def listed(self) -> Self:
         """Those in which somebody wrote, in the order of the list: pinned ones on top."""
         return self.filter(written__isnull=False).order_by("-pinned", "-written", "-pk")
@@ -576,6 +587,10 @@ class Conversation(models.Model):
         related_name="conversations",
     )
 
+    # Whom a program writes for: its own name for somebody who has no account here. In the database
+    # too it is empty by default, as processes from before an update know nothing of it.
+    end_user = models.CharField(max_length=200, blank=True, db_default="", default="")
+
     # Of rooms.
     slug = models.SlugField("address", max_length=60, unique=True, null=True)
     description = models.CharField(max_length=500, blank=True)
@@ -610,7 +625,8 @@ class Conversation(models.Model):
         indexes = (
             models.Index("owner", F("used").desc(), name="newest_of_owner"),
             models.Index(
-                *("owner", "archived", F("pinned").desc(), F("written").desc(), F("id").desc()),
+                *("owner", "end_user", "archived"),
+                *(F("pinned").desc(), F("written").desc(), F("id").desc()),
                 name="in_the_list",
             ),
         )

@@ -78,12 +78,18 @@ def in_session(request: HttpRequest) -> Person:
 
     Raises Refused (`forbidden`) if their account was switched off.
     """
-    person = _of_session(request.session, request.user)
+    person = known_in_session(request)
     if person is None:
         id = uuid.uuid4()
         request.session[VISITOR] = str(id)
         person = Person.visitor(id)
     return person
+
+
+def known_in_session(request: HttpRequest) -> Person | None:
+    """Return who `request` comes from, if they were here before. Raises as `in_session` does."""
+    person = _of_session(request.session, request.user)
+    return person and replace(person, session=request.session.session_key or "")
 
 
 def visitor_in(session: SessionBase) -> uuid.UUID | None:
@@ -111,11 +117,24 @@ def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
     named = {name: value.decode("latin1") for name, value in headers}
     if b"origin" in named and (person := _of_cookies(named.get(b"cookie", ""))):
         return person
-    scheme, _, key = named.get(b"authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        known = ApiKey.known(key.strip())
-        return Person.account(known.user, known.pk) if known else None
+    if key := key_in(named.get(b"authorization", "")):
+        return holder(key)
     return Person.visitor(uuid.uuid4()) if b"origin" in named else None
+
+
+def key_in(authorization: str) -> str:
+    """Return the API key in an Authorization header; empty if it is of another kind.
+
+    A proxy may ask for a password of its own, which the browser then sends to us, too.
+    """
+    scheme, _, key = authorization.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def holder(key: str) -> Person | None:
+    """Return whose API key it is; None if it is nobody's."""
+    known = ApiKey.known(key)
+    return Person.account(known.user, known.pk) if known else None
 
 
 def _of_cookies(header: str) -> Person | None:

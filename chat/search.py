@@ -48,7 +48,7 @@ def find(person: Person, words: str) -> list[dict[str, Any]]:
 
 def _readable(person: Person) -> Conversations:
     seats = Membership.objects.seats().filter(person=person.id)
-    mine = Q(owner=person.id) | Q(pk__in=seats.values("conversation"))
+    mine = Q(owner=person.id, end_user="") | Q(pk__in=seats.values("conversation"))
     return Conversation.objects.filter(mine, deleted=None)
 
 

@@ -29,7 +29,8 @@ from chat.protocol import Refused
 def home(request: HttpRequest) -> HttpResponse:
     """The visitor's newest conversation, or an empty page that opens one."""
     person = _person(request)
-    open_ones = Conversation.objects.of(person.id).filter(archived=False).with_company()
+    own = Conversation.objects.of(person.id).personal()
+    open_ones = own.filter(archived=False).with_company()
     return _chat(request, person, open_ones.order_by("-used").first(), opening="first")
 
 

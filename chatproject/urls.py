@@ -10,6 +10,7 @@ from chat import conversation_views as whole
 from chat import offline_views as offline
 from chat import room_views as rooms
 from chat import views
+from chat.api import v1
 
 icon = RedirectView.as_view(url=static("chat/icon.svg"))  # where browsers look on every page
 
@@ -54,6 +55,7 @@ urlpatterns = [
     path("service-worker.js", offline.service_worker),
     path("offline/", offline.offline, name="offline"),
     path("offline/chat/", offline.shell, name="shell"),
+    path("api/v1/", v1.api.urls),
     path("admin/login/", account.admin_login),  # before the admin's own, which has no limits
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),

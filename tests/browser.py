@@ -210,7 +210,7 @@ class Line:
             take()
 
     def say(self, frame: Frame) -> None:
-        """Send `frame` to the pages, as the server would; one that still loads gets it on connecting."""
+        """Send `frame` to the pages as the server would; one that loads gets it on connecting."""
         if not self._sockets:
             self._said_early.append(frame)
         for socket in self._sockets:

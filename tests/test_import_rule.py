@@ -14,15 +14,18 @@ HOUSE = {
     "entry": ["chatproject.asgi", "chatproject.urls"],
     "wiring": [
         *("chat.routing", "chat.service", "chat.apps", "chat.middleware", "chat.account_urls"),
-        *("chat.management.commands.*", "chat.templatetags.*"),
+        *("chat.management.commands.*", "chat.templatetags.*", "chat.api.v1"),
     ],
     "doors": [
         *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
         *("chat.room_views", "chat.admin", "chat.intervals", "chat.account_views"),
+        *("chat.api.assistants",),
     ],
     "accounts": ["chat.accounts", "chat.account_forms"],
     "forgetting, and what a guest leaves": ["chat.forgetting", "chat.adoption"],
+    "what the doors of the API stand in": ["chat.api.doors"],
     "what the doors stand in": [
+        "chat.callers",
         *("chat.sockets", "chat.requests", "chat.management.rows", "chat.room_forms"),
     ],
     "verbs of the people in it": ["chat.rooms", "chat.links"],
