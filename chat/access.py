@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
+
 from chat.models import Conversation, Link, Membership, User
 from chat.people import Person, switched_off
 from chat.protocol import Refused
@@ -93,16 +95,14 @@ def role(person: Person, conversation: Conversation) -> str:
 
 def roles(people: Collection[UUID], conversation: Conversation) -> dict[UUID, str]:
     """Return as whom each of `people` is in `conversation`."""
-    seats = Membership.objects.filter(conversation=conversation, person__in=people)
+    seat = Membership.objects.filter(conversation=conversation, person=OuterRef("pk"))
+    users = User.objects.filter(pk__in=people).annotate(seat=Subquery(seat.values("role")[:1]))
     known = {
-        id: (seat, is_active, is_staff)
-        for id, seat, is_active, is_staff in seats.values_list(
-            "person", "role", "person__is_active", "person__is_staff"
+        id: (seat or "", is_active, is_staff)
+        for id, seat, is_active, is_staff in users.values_list(
+            "pk", "seat", "is_active", "is_staff"
         )
     }
-    if others := [id for id in people if id not in known]:
-        users = User.objects.filter(pk__in=others).values_list("pk", "is_active", "is_staff")
-        known |= {id: ("", is_active, is_staff) for id, is_active, is_staff in users}
     return {id: _role(id, conversation, *known.get(id, ("", True, False))) for id in people}
 
 

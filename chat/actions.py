@@ -267,18 +267,16 @@ def _post(
     pace: str | None,
 ) -> tuple[Message, Message | None, bool]:
     """Return the message, the reply to write if there is one, and whether the message is new."""
-    place = access.place(person, conversation.pk, Right.WRITE)
-    conversation = place.conversation
-    if posted := _posted(person, conversation, key):
-        return posted, None, False
-    limits.check_replies(person)
-    limits.count_message(person)
     try:
         with transaction.atomic():
-            return *_post_new(person, conversation, text, key, assistant, pace, place.role), True
-    except IntegrityError:  # the same key at the same moment in another process, or all was deleted
-        if posted := _posted(person, conversation, key):
-            return posted, None, False
+            # Who posts here at the same moment waits, and then sees what is live.
+            place = access.place(person, conversation.pk, Right.WRITE, lock=True)
+            if posted := _posted(person, place.conversation, key):
+                return posted, None, False
+            limits.check_replies(person)
+            limits.count_message(person)
+            return *_post_new(person, place, text, key, assistant, pace), True
+    except IntegrityError:  # all was deleted at the same moment
         raise Refused("not_found", "There is no such conversation any more.") from None
 
 
@@ -289,20 +287,17 @@ def _posted(person: Person, conversation: Conversation, key: str) -> Message | N
 
 def _post_new(
     person: Person,
-    conversation: Conversation,
+    place: access.Place,
     text: str,
     key: str,
     assistant: str | None,
     pace: str | None,
-    role: str,
 ) -> tuple[Message, Message | None]:
-    user = person.user()
-    # Before all else: who posts here at the same moment waits, and then sees what is live.
-    if not conversation.take_up():
-        raise Refused("not_found", "There is no such conversation any more.")
+    user, conversation = person.user(), place.conversation
+    conversation.take_up()
     called = mentions.found_in(text, conversation).ids if "@" in text else []
     message = conversation.messages.create(person=user, text=text, key=key, mentions=called)
-    if conversation.is_room and role != access.MEMBER:  # staff may moderate without a seat
+    if conversation.is_room and place.role != access.MEMBER:  # staff may moderate without a seat
         conversation.memberships.get_or_create(person=user)
     return message, answers.to_message(message, person, assistant, pace)
 

@@ -676,15 +676,11 @@ class Conversation(models.Model):
         """Whether more than its owner may write in it."""
         return self.is_room or self.is_shared
 
-    def take_up(self) -> bool:
-        """Note that somebody writes here now, which brings it back; False if it was deleted."""
-        now = timezone.now()
-        here = Conversation.objects.filter(pk=self.pk, deleted=None)
-        if not here.update(used=now, written=now, archived=False):
-            return False
-        told = ["title", "pinned", "archived", "unread", "written", "answers", "assistant"]
-        self.refresh_from_db(fields=told)
-        return True
+    def take_up(self) -> None:
+        """Note that somebody writes here now, which brings it back."""
+        self.used = self.written = timezone.now()
+        self.archived = False
+        self.save(update_fields=["used", "written", "archived"])
 
     def touch(self) -> None:
         """Note that its owner is here, who sees what is new."""

@@ -14,7 +14,7 @@ from .options import Options
 from .report import Report, environment, number, progress, share, table, versions_line
 from .script import text_of
 
-SPREAD = 2.0
+SPREAD = 5.0
 WARM_UP = 1.5
 TAIL = 1.0
 

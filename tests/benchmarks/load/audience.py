@@ -32,8 +32,12 @@ class Audience(Crowd[Watcher]):
         viewer.send(type="message.send", text=text, key=str(uuid.uuid4()))
 
     async def measure(self) -> dict[str, Any]:
-        """Warm up, measure one window, then wait for whatever is still to come."""
+        """Warm up, measure one window, then wait for whatever is still to come.
+
+        The warm-up begins when every reply has: what it costs to ask for one is not the typing.
+        """
         plan = self.plan
+        await holds(self.has_begun, until=monotonic() + plan.grace)
         await asyncio.sleep(plan.warm_up)
         self.lateness.clear()
         start = Moment.of(plan.pid)
@@ -48,6 +52,9 @@ class Audience(Crowd[Watcher]):
             "lateness_ms": lateness.percentiles_ms(50, 99, 100),
             "window": used_between(start, end),
         }
+
+    def has_begun(self) -> bool:
+        return all(viewer.first is not None for viewer in self.viewers)
 
     async def finish(self) -> None:
         due = max(viewer.reply.asked for viewer in self.viewers)
