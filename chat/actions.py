@@ -16,6 +16,7 @@ from chat.access import Right
 from chat.characters import boundary
 from chat.database import in_database
 from chat.live.hub import hub
+from chat.live.relay import group_of_conversation, relay
 from chat.models import LIVE, Conversation, Membership, Message
 from chat.people import Person
 from chat.protocol import Refused
@@ -101,6 +102,7 @@ async def stop(person: Person, conversation: Conversation, reply: int, at: int |
         await running.lose()
     else:
         await hub().finish(hub().open(message), message.text)
+        relay().tell(group_of_conversation(conversation.pk), "look", [reply])
         await turns.advance(conversation.pk)
         await turns.after(message, seen=True)
 

@@ -23,7 +23,7 @@ def adopt(session: SessionBase, visitor: UUID, account: User) -> None:
     if visitor == account.pk or not _adopt(visitor, account):
         return
     session.pop(VISITOR, None)
-    sessions.close_where(lambda viewer: viewer.person == visitor)
+    sessions.leave_all(visitor)
 
 
 @transaction.atomic

@@ -16,8 +16,8 @@ from chat.assistants import scripted
 from chat.assistants.scripted import Occasion, Verdict
 from chat.models import WAITING, Assistant, Conversation, Message, ScriptedReply
 from chat.people import Person
+from chat.process import PROCESS
 from chat.protocol import Refused
-from chat.reply.journal import PROCESS
 
 # how a reader wants a reply typed -> how many times as fast that is; none is all at once
 TIMES_AS_FAST = {"faster": 4, "at_once": 0}

@@ -14,9 +14,11 @@ from django.db import DatabaseError
 
 from chat import access, actions, answers, limits, listing, protocol
 from chat.database import in_database
+from chat.live.following import following
 from chat.live.hub import LiveReply, Send, Viewer, hub
 from chat.live.per_loop import PerLoop, on_its_own
 from chat.live.presence import presence
+from chat.live.relay import relay
 from chat.models import LIVE, Conversation, Message
 from chat.people import Person, again, at_socket, check_session
 from chat.protocol import Refused
@@ -124,6 +126,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
         self.scope = {}  # headers and the like; nobody asks for them any more
         hub().watch(self._viewer)
+        await relay().attend(self._viewer)
         await in_database(check_session, person)  # whoever logged out meanwhile was not found here
         await self._read()
         if greeting is not None:
@@ -166,7 +169,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         """Read the conversation, and let the viewer join with that."""
         assert self._viewer is not None, "it watches already, so that it misses nothing"
         async with _reading():
-            snapshot, others = await in_database(self._snapshot)
+            messages, others = await in_database(self._snapshot)
+        following().follow(*messages)
+        snapshot = [message.as_frame(for_person=self._person.id) for message in messages]
         await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
         if self._has_company:
             await self._show_up()
@@ -187,14 +192,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             logger.error("a conversation cannot be read again: %s", error)
             await self.close(protocol.RESTART)
 
-    def _snapshot(self) -> tuple[list[Frame], Frame]:
+    def _snapshot(self) -> tuple[list[Message], Frame]:
         """Return the newest messages, and what else there is to tell of the conversation."""
         self._is_stale = False
         self._conversation = self._look()
         self._has_company = self._link is None and self._conversation.has_company
         messages, has_earlier = actions.page(self._conversation)
         offered = answers.offered_to(self._person).values("slug", "name", "default")
-        return [message.as_frame(for_person=self._person.id) for message in messages], {
+        return messages, {
             "conversation": self._conversation.as_frame(),
             "assistants": list(map(dict, offered)),
             "has_earlier": has_earlier,

@@ -12,13 +12,39 @@ from uuid import UUID
 from chat import access, protocol
 from chat.database import in_database
 from chat.live.hub import hub
+from chat.live.relay import EVERYONE, group_of_conversation, group_of_person, relay
 from chat.models import ApiKey, Conversation, Link, User
 
 LOOK_EVERY = 10.0  # seconds
 CHUNK = 500  # people, or conversations, that are asked for at a time
 
 
+def listen() -> None:
+    """Look again, too, when another process says that something has changed."""
+    relay().on("recheck", look_at)
+    relay().on("recheck_keys", look_at_keys)
+    relay().on("recheck_person", look_at_person)
+
+
 async def recheck(conversation: UUID) -> None:
+    """Look at those who are in `conversation`, in whatever process, as `look_at` does."""
+    relay().tell(group_of_conversation(conversation), "recheck", conversation)
+    await look_at(conversation)
+
+
+async def recheck_keys() -> None:
+    """Look at those who came by an API key, in whatever process, as `look_at_keys` does."""
+    relay().tell(EVERYONE, "recheck_keys")
+    await look_at_keys()
+
+
+async def recheck_person(person: UUID) -> None:
+    """Look at somebody, in whatever process, as `look_at_person` does."""
+    relay().tell(group_of_person(person), "recheck_person", person)
+    await look_at_person(person)
+
+
+async def look_at(conversation: UUID) -> None:
     """Close the connections of those who may not read `conversation`; say to others who they are.
 
     Who has other rights now reads the conversation anew, and learns it by that.
@@ -39,7 +65,7 @@ async def recheck(conversation: UUID) -> None:
                 hub().renew_one(viewer)
 
 
-async def recheck_keys() -> None:
+async def look_at_keys() -> None:
     """Close the connections that programs opened with API keys that are gone by now."""
     came = [viewer for viewer in hub().everyone() if viewer.api_key is not None]
     keys = list({viewer.api_key for viewer in came if viewer.api_key is not None})
@@ -51,10 +77,10 @@ async def recheck_keys() -> None:
             await viewer.close(protocol.NOT_SIGNED_IN)
 
 
-async def recheck_person(person: UUID) -> None:
+async def look_at_person(person: UUID) -> None:
     """Look again at somebody who may have other rights now, wherever they are."""
     for conversation in {each.conversation for each in hub().everyone() if each.person == person}:
-        await recheck(conversation)
+        await look_at(conversation)
 
 
 class Guard:
@@ -71,8 +97,8 @@ class Guard:
         for start in range(0, len(watched), CHUNK):
             some = watched[start : start + CHUNK]
             for conversation in await in_database(_doubtful, some, _people_in(some)):
-                await recheck(conversation)
-        await recheck_keys()
+                await look_at(conversation)
+        await look_at_keys()
 
 
 def _people_in(conversations: Iterable[UUID]) -> dict[UUID, set[UUID]]:

@@ -10,6 +10,7 @@ from chat import protocol
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
+from chat.live.relay import EVERYONE, here, relay
 from chat.live.ticker import ticker
 from chat.models import Conversation, Membership, Message
 from chat.protocol import Refused
@@ -64,6 +65,11 @@ def count_up(message: Message) -> None:
         _news().count(message.conversation_id)
 
 
+def listen() -> None:
+    """Tell those who are connected here, too, what is new in rooms by way of other processes."""
+    relay().on("news", _tell_here)
+
+
 class News:
     """How many messages are new in each room, since its members were told."""
 
@@ -78,13 +84,20 @@ class News:
         new, self._new = self._new, Counter()
         if not new:
             ticker().remove(self._tell)
-        for conversation, more in new.items():
-            frame = protocol.frame("conversation", id=str(conversation), unread=True, more=more)
-            here = hub().here()
-            elsewhere = [each for each in here if not hub().watches(each, conversation)]
-            if elsewhere:  # often all are here; and those who are not are few among the members
-                for person in await in_database(_seated, conversation, elsewhere):
-                    await hub().tell_person(person, frame)
+        if new:
+            relay().tell(EVERYONE, "news", list(new.items()))
+            await _tell_here(list(new.items()))
+
+
+async def _tell_here(news: list[tuple[uuid.UUID, int]]) -> None:
+    """Tell who has a seat in rooms, and is elsewhere, how many messages are new there."""
+    for conversation, more in news:
+        frame = protocol.frame("conversation", id=str(conversation), unread=True, more=more)
+        people = hub().here()
+        elsewhere = [each for each in people if not hub().watches(each, conversation)]
+        if elsewhere:  # often all are here; and those who are not are few among the members
+            for person in await in_database(_seated, conversation, elsewhere):
+                await here(hub(), "tell_person")(person, frame)
 
 
 _news = PerLoop(News)

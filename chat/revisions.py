@@ -16,8 +16,8 @@ from chat import access, answers, limits, mentions
 from chat.access import Right
 from chat.models import FAILED, INTERRUPTED, LIVE, STOPPED, WAITING, Message, Messages, Version
 from chat.people import Person
+from chat.process import PROCESS
 from chat.protocol import Refused
-from chat.reply.journal import PROCESS
 
 
 @dataclass(frozen=True, slots=True)

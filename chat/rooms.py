@@ -87,9 +87,7 @@ async def leave(person: Person, id: UUID) -> None:
 async def remove(person: Person, id: UUID, whom: UUID) -> None:
     """Take somebody's seat away; where anyone may come in, or by a link, they may come again."""
     await in_database(_remove, person, id, whom)
-    for viewer in hub().watching(id):
-        if viewer.person == whom and viewer.link is None:
-            await viewer.close(protocol.FORBIDDEN)
+    await hub().close_person(whom, id, protocol.FORBIDDEN)
     await guard.recheck(id)
     await tell_left(id, whom)
 

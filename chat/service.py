@@ -9,14 +9,19 @@ from django.db import DatabaseError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from chat import conversations, guard, intervals, protocol, sockets
+from chat import conversations, guard, intervals, listing, protocol, sockets
 from chat.assistants.base import ProviderError
 from chat.database import in_database
+from chat.live.following import following
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
+from chat.live.presence import presence
+from chat.live.relay import EVERYONE, relay
+from chat.live.remote import remote
 from chat.models import Assistant, release
+from chat.process import PROCESS
 from chat.reply import run
-from chat.reply.journal import PROCESS, keeper
+from chat.reply.journal import keeper
 from chat.reply.providers import switchboard
 from chat.reply.watchdog import Watchdog
 
@@ -65,9 +70,17 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
+        relay().start()
+        following().start()
+        guard.listen()
+        presence().listen()
+        listing.listen()
         self._tasks.append(asyncio.create_task(_warm_up()))
         clock, sweeper = intervals.Clock(), conversations.Sweeper()
-        for look in (Watchdog().look, clock.look, sweeper.look, guard.Guard().look):
+        watchdog = Watchdog()
+        relay().on("released", watchdog.look)
+        others = (relay().look, following().look, presence().look)
+        for look in (watchdog.look, clock.look, sweeper.look, guard.Guard().look, *others):
             self._tasks.append(asyncio.create_task(again_and_again(look)))
 
     async def stop(self) -> None:
@@ -77,6 +90,8 @@ class Service:
         await hub().send_away(protocol.RESTART)
         await keeper().save()
         await in_database(release, PROCESS, list(run.runs()))
+        relay().tell(EVERYONE, "released")
+        await remote().stop()
         await sockets.open_sockets.closed(GOODBYE)
         await switchboard().close()
 

@@ -4,13 +4,12 @@ Django knows of no better place that every way of logging out passes: the page, 
 forgotten, and a password that was changed elsewhere.
 """
 
-from collections.abc import Callable
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.contrib.sessions.backends import db
 
-from chat.live.hub import Viewer, hub
+from chat.live.hub import hub
 from chat.protocol import NOT_SIGNED_IN
 
 
@@ -20,7 +19,7 @@ class SessionStore(db.SessionStore):
         key = self.session_key
         super().flush()
         if key:
-            close_where(lambda viewer: viewer.session == key)
+            async_to_sync(_close_session)(key)
 
     def cycle_key(self) -> None:
         """Get another key; what is open stays so, as it is the same browser still."""
@@ -35,20 +34,24 @@ def end_others(person: UUID, *, but: str | None = None) -> None:
 
     Programs stay: their keys are as good as before.
     """
-    close_where(lambda it: it.person == person and it.session not in ("", but))
+    async_to_sync(_close_others)(person, but)
 
 
-def close_where(unwanted: Callable[[Viewer], bool]) -> None:
-    """Close connections of this process as those of somebody who is not signed in any more.
-
-    From a thread of the server this waits for the loop that started it, where they are. Elsewhere,
-    in a command for instance, there is no such loop, and nothing is open.
-    """
-    async_to_sync(_close)(unwanted)
+def leave_all(person: UUID) -> None:
+    """Close what `person` has open, however they came."""
+    async_to_sync(_leave_all)(person)
 
 
-async def _close(unwanted: Callable[[Viewer], bool]) -> None:
-    await hub().close_where(unwanted, NOT_SIGNED_IN)
+async def _leave_all(person: UUID) -> None:
+    await hub().leave_all(person, NOT_SIGNED_IN)
+
+
+async def _close_session(key: str) -> None:
+    await hub().close_session(key, NOT_SIGNED_IN)
+
+
+async def _close_others(person: UUID, but: str | None) -> None:
+    await hub().close_sessions(person, NOT_SIGNED_IN, but=but)
 
 
 async def _move(former: str, now: str) -> None:

@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chat import access, forgetting, listing
 from chat.database import in_database
-from chat.live import remote
+from chat.live.remote import remote
 from chat.models import Assistant, Conversation, Link
 from chat.people import Person, guest_before_login, in_session
 from chat.protocol import Refused
@@ -195,7 +195,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 async def _parts() -> list[tuple[str, bool]]:
     return [
         ("database", await in_database(_database_answers)),
-        ("channel_layer", await remote.answers()),
+        ("channel_layer", remote().hears),
     ]
 
 

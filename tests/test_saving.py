@@ -19,8 +19,9 @@ from django.db import connection
 from chat import protocol
 from chat.live.hub import Viewer, hub
 from chat.models import COMPLETE, FAILED, STOPPED, STREAMING, Assistant, Conversation, Message, User
+from chat.process import PROCESS
 from chat.reply import run
-from chat.reply.journal import PROCESS, keeper
+from chat.reply.journal import keeper
 from tests.client import Client, session
 from tests.conftest import Visit
 from tests.server import Server

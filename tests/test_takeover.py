@@ -11,8 +11,8 @@ from chat import actions, service
 from chat.live.hub import hub
 from chat.models import COMPLETE, STOPPED, Conversation, Message
 from chat.people import Person
+from chat.process import PROCESS
 from chat.reply import run, turns
-from chat.reply.journal import PROCESS
 from chat.reply.watchdog import STILL, Watchdog
 from tests.test_saving import waiting_reply, watching, written
 

@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from chat import protocol
 from chat.characters import split
@@ -25,12 +26,29 @@ VIEWERS_A_TURN = 100  # after so many the loop gets a turn for everything else
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def packed(frame: str) -> dict[str, Any]:
     """Return the ASGI message that carries `frame`."""
     return {"type": "websocket.send", "text": frame}
+
+
+def everywhere(verb: Callable[P, R]) -> Callable[P, R]:
+    """Have `verb`, of the hub, done in the other processes too, for who is connected there.
+
+    `__wrapped__` does it only here.
+    """
+
+    @wraps(verb)
+    def told(*args: P.args, **more: P.kwargs) -> R:
+        own, *about = args
+        own.tell_others(verb.__name__, *about, **more)  # type: ignore[attr-defined]
+        return verb(*args, **more)
+
+    return told
 
 
 @dataclass(slots=True)
@@ -56,6 +74,11 @@ class LiveReply:
         self.text = message.text
         self.end: str | None = None  # the `reply.end` frame, once there is one
         self.waits: dict[str, Any] | None = None  # what it waits for, if that is worth telling
+        self.saved = len(message.text)  # code points that are in the database, at least
+
+    def note_saved(self, length: int) -> None:
+        """Note that so many code points are in the database."""
+        self.saved = length
 
     def bring_up_to_date(self, message: dict[str, Any]) -> None:
         """Write what is true by now into the contract's *message*, read a moment ago."""
@@ -117,6 +140,10 @@ class Hub:
         self._connections: dict[uuid.UUID, dict[Viewer, None]] = {}
         self._posting: dict[uuid.UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._saying: set[asyncio.Task[None]] = set()
+        self.newest: dict[uuid.UUID, int] = {}  # the newest message that viewers know, at least
+        # What other processes are told; and of which replies there is more. Nobody, by default.
+        self.tell_others: Callable[..., None] = lambda *about, **more: None
+        self.tell_text: Callable[[LiveReply], None] = lambda reply: None
 
     # --- who is watching
 
@@ -135,6 +162,7 @@ class Hub:
         if not watching:
             self._viewers.pop(viewer.conversation, None)
             self._posting.pop(viewer.conversation, None)
+            self.newest.pop(viewer.conversation, None)
         connections = self._connections.get(viewer.person, {})
         connections.pop(viewer, None)
         if not connections:
@@ -195,6 +223,7 @@ class Hub:
                 viewer.cursors[each.about] = Cursor(0, 0)
         viewer.joined = True
         viewer.pending = []
+        self._note_newest(viewer.conversation, max(known, default=0))
         await self._send(viewer, map(packed, [ready(), *(each.frame for each in news)]))
         for reply in list(self._replies.get(viewer.conversation, {}).values()):
             self._look_after(viewer, reply)
@@ -211,6 +240,7 @@ class Hub:
 
     # --- what is said to everyone in a conversation
 
+    @everywhere
     async def post(self, message: Message, frame: str, own: str) -> None:
         """Send `frame`, which brings a new message, to all who watch; its author gets `own`.
 
@@ -219,6 +249,7 @@ class Hub:
         theirs, mine = (Pending(each, message.pk, brings=True) for each in (frame, own))
         if message.conversation_id not in self._viewers:
             return
+        self._note_newest(message.conversation_id, message.pk)
         async with self._posting[message.conversation_id]:
             for count, viewer in enumerate(self.watching(message.conversation_id), start=1):
                 if viewer.joined and message.status in LIVE:
@@ -228,6 +259,7 @@ class Hub:
                 if count % VIEWERS_A_TURN == 0:
                     await asyncio.sleep(0)
 
+    @everywhere
     async def publish(
         self, conversation: uuid.UUID, frame: str, *, about: int | None = None
     ) -> None:
@@ -238,6 +270,7 @@ class Hub:
             if count % VIEWERS_A_TURN == 0:
                 await asyncio.sleep(0)
 
+    @everywhere
     async def publish_to_others(
         self, conversation: uuid.UUID, frame: str, person: uuid.UUID
     ) -> None:
@@ -248,6 +281,7 @@ class Hub:
             if count % VIEWERS_A_TURN == 0:
                 await asyncio.sleep(0)
 
+    @everywhere
     async def take_away(self, conversation: uuid.UUID, gone: list[int]) -> None:
         """Say to all who watch that the messages `gone` are not shown any more."""
         for id in gone:
@@ -262,6 +296,7 @@ class Hub:
         if former := self.live.get(id):
             self.let_go(former)
 
+    @everywhere
     async def tell_person(
         self, person: uuid.UUID | None, frame: str, *, not_in: uuid.UUID | None = None
     ) -> None:
@@ -270,6 +305,7 @@ class Hub:
             if viewer.conversation != not_in:
                 await self._send_or_keep(viewer, Pending(frame))
 
+    @everywhere
     def renew(self, conversation: uuid.UUID) -> None:
         """Have all who watch read the conversation anew: other messages are shown now."""
         for viewer in self.watching(conversation):
@@ -281,16 +317,34 @@ class Hub:
         viewer.cursors.clear()
         viewer.renew()
 
+    @everywhere
     async def send_off(self, conversation: uuid.UUID, code: int) -> None:
         """Close all connections to `conversation` with `code`."""
         for viewer in self.watching(conversation):
             await viewer.close(code)
 
-    async def close_where(self, unwanted: Callable[[Viewer], bool], code: int) -> None:
-        """Close all connections that are `unwanted` with `code`."""
+    async def _close(self, unwanted: Callable[[Viewer], bool], code: int) -> None:
         for viewer in self._where(unwanted):
             await viewer.close(code)
 
+    @everywhere
+    async def close_session(self, session: str, code: int) -> None:
+        """Close all connections that came by the session with this key."""
+        await self._close(lambda viewer: viewer.session == session, code)
+
+    @everywhere
+    async def close_sessions(self, person: uuid.UUID, code: int, *, but: str | None) -> None:
+        """Close all connections of `person` that came by another session than `but`."""
+        await self._close(lambda it: it.person == person and it.session not in ("", but), code)
+
+    @everywhere
+    async def close_person(self, person: uuid.UUID, conversation: uuid.UUID, code: int) -> None:
+        """Close the connections of `person` to `conversation`, but not those by a link."""
+        await self._close(
+            lambda it: (it.person, it.conversation, it.link) == (person, conversation, None), code
+        )
+
+    @everywhere
     def move_session(self, former: str, now: str) -> None:
         """Note that a session has another key from now on; who came by it is still there."""
         for viewer in self._where(lambda viewer: viewer.session == former):
@@ -299,6 +353,7 @@ class Hub:
     def _where(self, wanted: Callable[[Viewer], bool]) -> list[Viewer]:
         return [it for watching in self._viewers.values() for it in watching if wanted(it)]
 
+    @everywhere
     async def leave_all(self, person: uuid.UUID, code: int) -> None:
         """Close all connections of `person` with `code`."""
         for viewer in list(self._connections.get(person, ())):
@@ -307,6 +362,9 @@ class Hub:
     async def tell(self, viewer: Viewer, *frames: str) -> None:
         """Send `frames` to one viewer."""
         await self._send(viewer, map(packed, frames))
+
+    def _note_newest(self, conversation: uuid.UUID, message: int) -> None:
+        self.newest[conversation] = max(message, self.newest.get(conversation, 0))
 
     # --- live replies
 
@@ -320,6 +378,7 @@ class Hub:
             self._look_after(viewer, reply)
         return reply
 
+    @everywhere
     async def reopen(self, message: Message) -> None:
         """Say where the reply in `message`, which had ended, is now; it will be live again."""
         self.drop(message.pk)
@@ -360,6 +419,7 @@ class Hub:
                 self._look_after(viewer, reply)
             if count % VIEWERS_A_TURN == 0:
                 await asyncio.sleep(0)
+        self.tell_text(reply)
 
     async def finish(self, reply: LiveReply, text: str) -> None:
         """Let the reply end with `text`, and with the status its message has."""
@@ -370,6 +430,7 @@ class Hub:
             if reply.id in viewer.cursors:
                 self._look_after(viewer, reply)
         await self._catch_up(time.monotonic(), reply)
+        self.tell_text(reply)
         self._forget_if_delivered(reply)
 
     def let_go(self, reply: LiveReply) -> None:

@@ -7,26 +7,23 @@ whether it was stopped or taken over, and the heartbeat of our lease are one sta
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from chat.live.per_loop import PerLoop, on_its_own
 from chat.models import FAILED, LIVE, STREAMING, Message
+from chat.process import PROCESS
 
 SAVE_EVERY = 1.0  # seconds
 NOT_SAVED = ("not_saved", "The reply could not be saved.")
 
-PROCESS = f"{socket.gethostname()[:24]}:{os.getpid()}:{uuid4().hex[:12]}"  # who holds our leases
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +33,15 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
 @dataclass(slots=True)
 class Journal:
-    """What is to be saved of one reply. `on_lost` is told when the reply is not ours any more."""
+    """What is to be saved of one reply.
+
+    `on_lost` is told when the reply is not ours any more, `on_saved` how many code points of it
+    are in the database.
+    """
 
     message: Message
     on_lost: Callable[[], None]
+    on_saved: Callable[[int], None]
     ending: bool = False
     saved: asyncio.Future[bool] | None = None  # of the end: whether it was still ours to write
 
@@ -74,8 +76,13 @@ class Keeper:
         self._wake = asyncio.Event()
         self._failing = False
 
-    def open(self, message: Message, on_lost: Callable[[], None]) -> Journal:
-        journal = self.journals[message.pk] = Journal(message, on_lost)
+    def open(
+        self,
+        message: Message,
+        on_lost: Callable[[], None],
+        on_saved: Callable[[int], None] = lambda length: None,
+    ) -> Journal:
+        journal = self.journals[message.pk] = Journal(message, on_lost, on_saved)
         if self._task is None or self._task.done():
             self._task = on_its_own(self._run(), name="keeper")
         return journal
@@ -112,7 +119,9 @@ class Keeper:
         if self._failing:
             self._failing = False
             logger.info("replies are saved again")
-        for journal, was_ending in zip(journals, ended, strict=True):
+        for journal, row, was_ending in zip(journals, rows, ended, strict=True):
+            if journal.message.pk not in lost:
+                journal.on_saved(len(row[0]))
             self._settle(journal, journal.message.pk in lost, was_ending)
 
     def _settle(self, journal: Journal, lost: bool, ended: bool) -> None:

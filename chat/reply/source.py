@@ -16,9 +16,9 @@ from chat.assistants.scripted import Occasion
 from chat.database import in_database
 from chat.live.hub import LiveReply, hub
 from chat.models import Assistant, Message
+from chat.process import PROCESS
 from chat.reply.asking import Asking
 from chat.reply.cleaner import Cleaner
-from chat.reply.journal import PROCESS
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,12 @@ from django.db import DatabaseError
 
 from chat import protocol
 from chat.database import in_database
+from chat.live.following import following
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop, on_its_own
 from chat.models import LIVE, Conversation, Message
+from chat.process import PROCESS
 from chat.reply import run, titles
-from chat.reply.journal import PROCESS
 from chat.reply.run import Run
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,10 @@ async def after(message: Message, *, seen: bool) -> None:
 
 def _is_seen(message: Message) -> bool:
     owner = message.conversation.owner_id
-    return owner is not None and hub().watches(owner, message.conversation_id)
+    # Who follows it from another process is its owner, or was let in by them.
+    return following().is_followed(message.pk) or (
+        owner is not None and hub().watches(owner, message.conversation_id)
+    )
 
 
 async def _list(message: Message, **news: Any) -> None:

@@ -3,9 +3,10 @@
 import logging
 
 from chat.database import in_database
+from chat.live.hub import hub
 from chat.models import LIVE, Message
+from chat.process import PROCESS
 from chat.reply import run, turns
-from chat.reply.journal import PROCESS
 
 STILL = 3  # looks in a row, a second apart, that find a heartbeat unmoved: then the writer is gone
 
@@ -42,6 +43,8 @@ class Watchdog:
         message = await in_database(_claim, id, pulse)
         if message is not None:
             logger.info("reply %s goes on here", id)
+            if message.is_by_model:  # it may go on otherwise than readers elsewhere saw it go on
+                await hub().reopen(message)
             turns.begin(message, found=True)
 
 
