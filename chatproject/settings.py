@@ -254,7 +254,11 @@ CHANNEL_LAYERS: dict[str, Any] = {
 }
 CACHES: dict[str, Any] = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URLS[0]}
+        {
+            "BACKEND": "chat.cache.Cache",
+            "LOCATION": REDIS_URLS[0],
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # seconds
+        }
         if REDIS_URLS
         else {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -403,6 +407,8 @@ LOGGING = {
             name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
             for name in ("chat", "django")
         },
+        # That Redis is gone, and there again, chat.live.remote says; this would, with each try.
+        "channels_redis": {"level": "CRITICAL", "propagate": False},
         # Each request to a provider is a line of theirs, which says nothing that is not known.
         **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "openai", "anthropic")},
     },

@@ -75,7 +75,14 @@ HOUSE = {
     "files of the browser's side": ["chat.assets", "chat.static_files"],
     "pure stations": [
         "chat.portable.places",
-        *("chat.process", "chat.characters", "chat.metrics", "chat.names", "chat.mail"),
+        *(
+            "chat.cache",
+            "chat.process",
+            "chat.characters",
+            "chat.metrics",
+            "chat.names",
+            "chat.mail",
+        ),
         *("chat.reply.pace", "chat.reply.cleaner", "chat.reply.slots"),
     ],
     "settings": ["chatproject.settings"],

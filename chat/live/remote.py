@@ -141,10 +141,12 @@ class Remote:
             group = next(iter(self._waiting))
             events = self._waiting.pop(group)  # what is said meanwhile, goes with the next
             self._count -= len(events)
-            self.lost.add(group)
-            message = {"type": "said", "by": PROCESS, "events": events}
-            await self._layer.group_send(group, message)
-            self.lost.discard(group)
+            try:
+                message = {"type": "said", "by": PROCESS, "events": events}
+                await self._layer.group_send(group, message)
+            except BaseException:
+                self.lost.add(group)
+                raise
 
     def _fail(self, error: Exception) -> None:
         if not self._is_failing:

@@ -44,19 +44,11 @@ class Run:
         self._stopped_at: int | None = None
         self._lost = False
         self._hub, self._ticker = hub(), ticker()
-        if found:
-            self._take_what_was_heard()
         self._live = self._hub.open(message)
         self._source = Source(message, self._live, found=found)
         self._journal = keeper().open(message, self._on_lost, self._live.note_saved)
         self._typing = on_its_own(self._type(), name=f"typing {message.pk}")
         self._writing = on_its_own(self._write(), name=f"writing {message.pk}")
-
-    def _take_what_was_heard(self) -> None:
-        """Go on from what its writer told this process, which may be more than it saved."""
-        heard = self._hub.live.get(self.message.pk)
-        if heard is not None and heard.text.startswith(self.message.text):
-            self.message.text = heard.text
 
     async def stop(self, at: int | None) -> bool:
         """End the reply at `at` code points, or where it stands; False if it is ending already."""

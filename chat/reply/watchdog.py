@@ -43,6 +43,9 @@ class Watchdog:
         message = await in_database(_claim, id, pulse)
         if message is not None:
             logger.info("reply %s goes on here", id)
+            heard = hub().live.get(id)
+            if heard is not None and heard.text.startswith(message.text):
+                message.text = heard.text  # its writer told more than it saved
             if message.is_by_model:  # it may go on otherwise than readers elsewhere saw it go on
                 await hub().reopen(message)
             turns.begin(message, found=True)
