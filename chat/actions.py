@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from chat import access, answers, limits, listing, mentions, protocol, revisions
+from chat import access, answers, limits, listing, mentions, metrics, protocol, revisions
 from chat.access import Right
 from chat.characters import boundary
 from chat.database import in_database
@@ -77,7 +77,9 @@ async def send(
     message, reply, is_new = await _or_unavailable(
         _post, person, conversation, text, key, assistant, pace, key=key
     )
-    if is_new:
+    if not is_new:
+        metrics.DUPLICATES.inc()
+    else:
         await _publish(message, key)
         await listing.tell(message.conversation, but_in=conversation.pk)
         listing.count_up(message)

@@ -17,6 +17,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 
+from chat import metrics
 from chat.live.per_loop import PerLoop
 from chat.protocol import LARGEST_FRAME, TOO_SLOW
 
@@ -117,9 +118,11 @@ class Open:
 
     def add(self, socket: Any) -> None:
         self._sockets.add(socket)
+        metrics.CONNECTIONS.set(len(self._sockets))
 
     def remove(self, socket: Any) -> None:
         self._sockets.discard(socket)
+        metrics.CONNECTIONS.set(len(self._sockets))
         if self._all_closed and not self._sockets:
             self._all_closed.set()
 
@@ -170,6 +173,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         if not self._heard:
             self._hear()
         if self._backpressure.full and not self._backpressure.has_room(size_of(content)):
+            metrics.SLOW_READERS.inc()
             self.serverClose(TOO_SLOW)
         elif isinstance(content, bytes) or len(content) > LONGEST_SHARED or self.send_queue:
             super().serverSend(content, binary)

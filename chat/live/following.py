@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
-from chat import characters, protocol
+from chat import characters, metrics, protocol
 from chat.database import in_database
 from chat.live.hub import LiveReply, hub
 from chat.live.per_loop import PerLoop
@@ -94,6 +94,7 @@ class Following:
             at = len(followed.reply.text)
             if base > at:
                 behind.append(id)
+                metrics.GAPS.inc()
             else:
                 followed.heard = time.monotonic()
                 await self._extend(followed.reply, tail[at - base :])

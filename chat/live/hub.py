@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from chat import protocol
+from chat import metrics, protocol
 from chat.characters import split
 from chat.live.per_loop import PerLoop
 from chat.live.ticker import ticker
@@ -149,6 +149,7 @@ class Hub:
 
     def watch(self, viewer: Viewer) -> None:
         """Let `viewer` miss nothing from now on; `join` then tells what was before."""
+        metrics.VIEWERS.inc()
         self._viewers.setdefault(viewer.conversation, {})[viewer] = None
         self._connections.setdefault(viewer.person, {})[viewer] = None
 
@@ -157,6 +158,7 @@ class Hub:
         if viewer.gone:
             return
         viewer.gone = True
+        metrics.VIEWERS.dec()
         watching = self._viewers.get(viewer.conversation, {})
         watching.pop(viewer, None)
         if not watching:
@@ -406,6 +408,7 @@ class Hub:
         reply.waits = None
         end = len(reply.text)
         burst: list[dict[str, Any]] = []
+        delivered = 0
         watching = self._viewers.get(reply.conversation, ())
         for count, viewer in enumerate(list(watching), start=1):
             cursor = viewer.cursors.get(reply.id)
@@ -415,10 +418,12 @@ class Hub:
                 cursor.sent = end
                 burst = burst or [*map(packed, protocol.chars(reply.id, base, characters))]
                 await self._send(viewer, burst)
+                delivered += len(burst)
             else:
                 self._look_after(viewer, reply)
             if count % VIEWERS_A_TURN == 0:
                 await asyncio.sleep(0)
+        metrics.CHARACTERS.inc(delivered)
         self.tell_text(reply)
 
     async def finish(self, reply: LiveReply, text: str) -> None:
@@ -449,6 +454,7 @@ class Hub:
         """Send the text of the reply from `at` on, in one piece."""
         if at > len(reply.text):
             raise protocol.bad_request("at: is past the end of the reply", reply=reply.id)
+        metrics.GAPS.inc()
         cursor = viewer.cursors.setdefault(reply.id, Cursor(0, 0))
         cursor.sent = len(reply.text)
         self.ack(viewer, reply.id, at)
@@ -500,6 +506,7 @@ class Hub:
             cursor.full_since = cursor.full_since or now
             if now - cursor.full_since > protocol.ACK_PATIENCE:
                 self.leave(viewer)
+                metrics.SLOW_READERS.inc()
                 await viewer.close(protocol.TOO_SLOW)
         await self._send(viewer, map(packed, frames))
 
@@ -510,6 +517,7 @@ class Hub:
             ahead.pop()  # it may be cut, and there would be no room for it anyway
         frames = protocol.chars(reply.id, cursor.sent, ahead)
         cursor.sent += sum(map(len, ahead))
+        metrics.CHARACTERS.inc(len(ahead))
         return frames
 
     def _forget_if_delivered(self, reply: LiveReply) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from chat import metrics
 from chat.live.per_loop import PerLoop, on_its_own
 from chat.process import PROCESS
 
@@ -85,7 +86,7 @@ class Remote:
         if self.is_alone:
             return
         if self._count >= MOST_WAITING:
-            self.lost.add(group)
+            self._miss(group, 1)
             return
         self._count += 1
         self._waiting.setdefault(group, []).append(event)
@@ -145,16 +146,22 @@ class Remote:
                 message = {"type": "said", "by": PROCESS, "events": events}
                 await self._layer.group_send(group, message)
             except BaseException:
-                self.lost.add(group)
+                self._miss(group, len(events))
                 raise
+            metrics.EVENTS.labels("sent").inc(len(events))
 
     def _fail(self, error: Exception) -> None:
         if not self._is_failing:
             self._is_failing = True
             logger.error("other processes cannot be told anything: %r", error)
-        self.lost.update(self._waiting)
+        for group, events in self._waiting.items():
+            self._miss(group, len(events))
         self._waiting.clear()
         self._count = 0
+
+    def _miss(self, group: str, events: int) -> None:
+        self.lost.add(group)
+        metrics.EVENTS.labels("missed").inc(events)
 
     def _recover(self) -> None:
         if self._is_failing:

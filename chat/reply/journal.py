@@ -17,6 +17,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from chat import metrics
 from chat.live.per_loop import PerLoop, on_its_own
 from chat.models import FAILED, LIVE, STREAMING, Message
 from chat.process import PROCESS
@@ -112,8 +113,10 @@ class Keeper:
         rows = [_row(journal.message) for journal in journals]
         ended = [journal.ending for journal in journals]
         try:
-            lost = await loop.run_in_executor(_thread, _write, rows)
+            with metrics.SAVE_SECONDS.time():
+                lost = await loop.run_in_executor(_thread, _write, rows)
         except (DatabaseError, InterfaceError) as error:
+            metrics.SAVES_FAILED.inc()
             self._say_failing(error)
             return
         if self._failing:

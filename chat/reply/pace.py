@@ -24,6 +24,7 @@ class Pace:
         self._waiting: deque[str] = deque()
         self._next_due = -math.inf  # seconds on the caller's clock
         self._ran_dry = True
+        self.late = 0.0  # seconds from when the first character of the last burst was due
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -37,6 +38,7 @@ class Pace:
             return []
         if self._ran_dry:
             self._next_due = max(self._next_due, now)
+        self.late = max(0.0, now - self._next_due)
         count = len(self._waiting)
         if self.speed:
             early = now + self.every / 2 - self._next_due

@@ -49,6 +49,7 @@ class Run:
         self._journal = keeper().open(message, self._on_lost, self._live.note_saved)
         self._typing = on_its_own(self._type(), name=f"typing {message.pk}")
         self._writing = on_its_own(self._write(), name=f"writing {message.pk}")
+        metrics.WRITING.inc()
 
     async def stop(self, at: int | None) -> bool:
         """End the reply at `at` code points, or where it stands; False if it is ending already."""
@@ -86,6 +87,7 @@ class Run:
             await (self._give_up() if self._lost else self._end())
         finally:
             runs().pop(self.message.pk, None)
+            metrics.WRITING.dec()
 
     async def _type(self) -> None:
         splitter = Splitter()
@@ -118,6 +120,7 @@ class Run:
         idle = not len(self._pace)
         try:
             if characters := self._pace.due(now):
+                metrics.LATE_SECONDS.observe(self._pace.late)
                 await self._hub.extend(self._live, characters)
                 self._journal.append(self._live.text)
         except Exception:
@@ -137,6 +140,7 @@ class Run:
         if not await saving:
             await self._give_up()
         elif in_time:
+            metrics.REPLIES.labels(self.message.status).inc()
             await self._hub.finish(self._live, text)
         else:  # saved after all
             frame = protocol.frame("message.changed", message=self.message.as_frame())

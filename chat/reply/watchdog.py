@@ -2,6 +2,7 @@
 
 import logging
 
+from chat import metrics
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.models import LIVE, Message
@@ -43,6 +44,7 @@ class Watchdog:
         message = await in_database(_claim, id, pulse)
         if message is not None:
             logger.info("reply %s goes on here", id)
+            metrics.TAKEOVERS.inc()
             heard = hub().live.get(id)
             if heard is not None and heard.text.startswith(message.text):
                 message.text = heard.text  # its writer told more than it saved
