@@ -529,7 +529,9 @@ def at_once(act: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("__str__", "user", "created", "last_used")
+    list_display = ("__str__", "user", "beginning", "created", "last_used")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
     fields = ("user", "name")
     autocomplete_fields = ("user",)
 
@@ -537,8 +539,7 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        key = ApiKey.new_key()
-        obj.digest = ApiKey.digest_of(key)
+        key = obj.draw()
         super().save_model(request, obj, form, change)
         messages.warning(request, f"The key is {key} — copy it now, it cannot be shown again.")
 

@@ -198,6 +198,7 @@ INSTALLED_APPS = [
     "channels",
     "corsheaders",
     "csp",
+    "ninja",  # for its static files, of which /docs consists
     "servestatic",
     "django.contrib.admin",
     "django.contrib.auth",

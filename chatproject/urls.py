@@ -56,6 +56,7 @@ urlpatterns = [
     path("offline/", offline.offline, name="offline"),
     path("offline/chat/", offline.shell, name="shell"),
     path("api/v1/", v1.api.urls),
+    path("docs", views.docs, name="docs"),
     path("admin/login/", account.admin_login),  # before the admin's own, which has no limits
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
