@@ -96,7 +96,8 @@ def keys_of(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            return _issued(request, form.cleaned_data["name"])
+            shown: HttpResponse = _issued(request, form.cleaned_data["name"])
+            return shown
         except Refused as refused:
             form.add_error("name", refused.detail)
             status = STATUSES[refused.code]
@@ -119,7 +120,8 @@ def revoke_key(request: HttpRequest, id: int) -> HttpResponse:
     try:
         key = keys.named(_own(request), id)
         if request.method == "POST":
-            return _revoked(request, key)
+            done: HttpResponse = _revoked(request, key)
+            return done
     except Refused as refused:
         raise Http404(refused.detail) from None
     return render(request, "account/key_revoke.html", {"key": key, "lately": _lately()})
