@@ -51,12 +51,12 @@ urlpatterns = [
     path("forgotten/", views.forgotten, name="forgotten"),
     path("name/", account.name, name="name"),
     path("accounts/", include("chat.account_urls")),
+    path("docs", views.docs, name="docs"),
     path("manifest.webmanifest", offline.manifest, name="manifest"),
     path("service-worker.js", offline.service_worker),
     path("offline/", offline.offline, name="offline"),
     path("offline/chat/", offline.shell, name="shell"),
     path("api/v1/", v1.api.urls),
-    path("docs", views.docs, name="docs"),
     path("admin/login/", account.admin_login),  # before the admin's own, which has no limits
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
