@@ -5,7 +5,12 @@ const root = document.querySelector("[data-role=docs]");
 const SAMPLES = { user_id: "bob", string: "Hello", integer: 1, boolean: true };
 
 /** What Swagger UI leaves without a name, for those who cannot see it. */
-const NAMES = { ".copy-to-clipboard button": root.dataset.copy, ".body-param__text": root.dataset.body };
+const NAMES = {
+  ".copy-to-clipboard button": root.dataset.copy,
+  ".close-modal": root.dataset.close,
+  ".body-param__text": root.dataset.body,
+  ".parameters select": root.dataset.value,
+};
 
 
 /** Swagger UI sets what it has cleaned as plain text. Only elements come of that, never a script. */
