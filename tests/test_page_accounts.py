@@ -53,7 +53,7 @@ async def choose_name(alice: Tab) -> None:
 
 
 async def make_key(page: Page) -> list[str]:
-    """Make an API key, with the password asked for once more; return what is wrong with the pages."""
+    """Make an API key, and revoke it; return what is wrong with the pages."""
     await fill_in(page, name="Shop")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Is it you?")
     await fill_in(page, password=PASSWORD)
@@ -108,13 +108,13 @@ async def test_from_guest_to_account_and_back(arrive: Arrive, server: Server) ->
 
     await alice.role("your-name").first.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
+    await page.get_by_role("link", name="Manage keys").click()
+    wrong += await make_key(page)
     for path in ("", "email/", "password/change/", "logout/"):
         await page.goto(f"{server.url}/accounts/{path}")
         await fits(page)
         if path != "logout/":
             wrong += await look(page, path or "account")
-    await page.goto(f"{server.url}/accounts/keys/")
-    wrong += await make_key(page)
 
     await other.role("input").fill("half a thought")
     assert await other.page.evaluate(KEPT) != []
