@@ -51,6 +51,7 @@ urlpatterns = [
     path("forgotten/", views.forgotten, name="forgotten"),
     path("name/", account.name, name="name"),
     path("accounts/", include("chat.account_urls")),
+    path("docs", views.docs, name="docs"),
     path("manifest.webmanifest", offline.manifest, name="manifest"),
     path("service-worker.js", offline.service_worker),
     path("offline/", offline.offline, name="offline"),

@@ -14,6 +14,7 @@ install_packages() {
 }
 
 python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+command -v curl >/dev/null || install_packages curl
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
     [ -n "$name" ] && CHROMIUM=$(command -v "$name") && break
 done

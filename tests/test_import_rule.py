@@ -28,7 +28,7 @@ HOUSE = {
         "chat.callers",
         *("chat.sockets", "chat.requests", "chat.management.rows", "chat.room_forms"),
     ],
-    "verbs of the people in it": ["chat.rooms", "chat.links"],
+    "verbs of the people in it": ["chat.rooms", "chat.links", "chat.keys"],
     "who may still be here": ["chat.guard"],
     "verbs of a whole conversation": [
         *("chat.conversations", "chat.search"),
