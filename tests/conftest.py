@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import arrive, browser  # noqa: F401 - fixtures
+from tests.browser import WHOLE, arrive, browser, launch  # noqa: F401 - fixtures
 from tests.client import Client, session
 from tests.providers import Answer
 from tests.server import Server, running
@@ -19,6 +19,10 @@ LONG = (
     *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
     *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{WHOLE}: needs more of a browser than its engine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
