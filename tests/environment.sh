@@ -51,5 +51,7 @@ if [ "$(cat tests/node_modules/made-of 2>/dev/null)" != "$wanted" ]; then
     echo "$wanted" >tests/node_modules/made-of
 fi
 
+# Where Python may not keep what it has compiled, every worker and every server compiles all of it anew.
+unset PYTHONDONTWRITEBYTECODE
 export CHROMIUM CHROMIUM_SHELL
 export SECRET_KEY="a key for tests, used nowhere else, and long enough not to be warned of"
