@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import tests.passwords  # noqa: F401 - makes them cheap
 from tests.browser import WHOLE, arrive, browser, launch  # noqa: F401 - fixtures
 from tests.client import Client, session
 from tests.providers import Answer
