@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servestatic.middleware import ServeStaticMiddleware
 
-from tests.browser import arrive, browser  # noqa: F401 - fixtures
+import tests.passwords  # noqa: F401 - makes them cheap
+from tests.browser import WHOLE, arrive, browser, launch  # noqa: F401 - fixtures
 from tests.client import Client, session
 from tests.providers import Answer
 from tests.server import Server, running
@@ -22,9 +24,37 @@ LONG = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{WHOLE}: needs more of a browser than its engine")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with them."""
     items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _find_static_files_once() -> Iterator[None]:
+    """Each client of Django's makes all middleware anew, and this one then looks at every file.
+
+    That takes longer than most of what the client is there for. No test changes the files of this
+    process; what is said of them by settings is told apart.
+    """
+    look = ServeStaticMiddleware.add_files_from_finders
+    known: dict[object, ServeStaticMiddleware] = {}
+
+    def look_once(new: ServeStaticMiddleware) -> None:
+        root = new.static_root if new.use_static_root else None
+        told = (new.static_prefix, root, new.autorefresh, new.max_age)
+        if told not in known:
+            look(new)
+            known[told] = new
+        new.files = {**known[told].files}
+        new.directories = [*known[told].directories]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServeStaticMiddleware, "add_files_from_finders", look_once)
+        yield
 
 
 @pytest.fixture(scope="session")
