@@ -23,10 +23,12 @@ STATUSES = {
     "not_signed_in": 401,
     "forbidden": 403,
     "not_found": 404,
+    "method_not_allowed": 405,
     "conflict": 409,
     "too_large": 413,
     "unprocessable": 422,
     "rate_limited": 429,
+    "internal": 500,
     "unavailable": 503,
 }
 
