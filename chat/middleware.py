@@ -86,7 +86,8 @@ class ApiMiddleware:
         if isinstance(response, HttpResponse) and not _is_read_by_programs(response):
             _say(response, *SAID.get(response.status_code, INTERNAL))
         if allowance := getattr(request, "allowance", None):
-            response.headers.update(allowance.as_headers())
+            for name, value in allowance.as_headers().items():
+                response.headers[name] = value
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
@@ -127,7 +128,9 @@ def _say(response: HttpResponse, code: str, detail: str) -> None:
 
 def _allowing(response: HttpResponseBase) -> HttpResponse:
     allowed = {*response.headers["Allow"].split(", "), "OPTIONS"}
-    return HttpResponse(status=204, headers={"Allow": ", ".join(sorted(allowed))})
+    answer = HttpResponse(status=204, headers={"Allow": ", ".join(sorted(allowed))})
+    del answer.headers["Content-Type"]
+    return answer
 
 
 def _unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:

@@ -53,7 +53,7 @@ async def let_in_with_file(request: HttpRequest) -> Person:
 
 def _let_in(request: HttpRequest, limit: int) -> Person:
     # Read here, with a limit: what comes in chunks has no length that could be looked at before.
-    request._body = body(request, limit)  # type: ignore[attr-defined]
+    request._body = body(request, limit)
     person = caller(request)
     if allowance := limits.count_request(person):
         request.allowance = allowance  # type: ignore[attr-defined]  # told in the answer's headers
@@ -75,8 +75,8 @@ class Strict(Parser):
             raise bad_request(f"This is not UTF-8: byte {error.start}.") from None
         except RecursionError:
             raise bad_request("There is too much in each other in this JSON.") from None
-        except ValueError as error:
-            raise bad_request(f"This is not JSON: {error}.") from None
+        except ValueError:
+            raise bad_request("A number in this JSON has too many digits.") from None
 
 
 def check_json(request: HttpRequest) -> None:
@@ -86,7 +86,7 @@ def check_json(request: HttpRequest) -> None:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is none of its numbers")
+    raise bad_request(f"This is not JSON: {name} is none of its numbers.")
 
 
 def open_for(api: NinjaAPI) -> None:
@@ -133,7 +133,9 @@ def open_for(api: NinjaAPI) -> None:
 
 
 def _answer(refused: Refused) -> HttpResponse:
-    response = answer(refused)
+    """Of what else is known of a refusal, programs need only know when to come again."""
+    again = {name: it for name, it in refused.more.items() if name == "retry_after"}
+    response = answer(Refused(refused.code, refused.detail, **again))
     if STATUSES[refused.code] == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response

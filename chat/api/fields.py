@@ -107,8 +107,11 @@ Pace = Annotated[
     Literal["faster", "at_once"],
     Field(description="How the reply is typed, where it is not only a model's speed that counts."),
 ]
-Offset = Annotated[int, Field(ge=0, lt=2**31, description="A number of Unicode code points.")]
-Number = Annotated[int, Field(ge=1, lt=2**31, examples=[1])]
+_WHOLE = BeforeValidator(lambda it: int(it) if isinstance(it, float) and it.is_integer() else it)
+Offset = Annotated[
+    int, _WHOLE, Field(ge=0, lt=2**31, description="A number of Unicode code points.")
+]
+Number = Annotated[int, _WHOLE, Field(ge=1, lt=2**31, examples=[1])]
 
 # --- what stands in paths and queries
 

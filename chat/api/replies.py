@@ -31,6 +31,8 @@ class Anew(Given):
     assistant: Slug | None = None
 
 
+Seen = Annotated[Stop, Body()]
+Wished = Annotated[Anew, Body()]
 AS_IT_IS, AS_BEFORE = Stop(), Anew()  # what it means to send no body
 
 
@@ -40,7 +42,7 @@ async def one(request: Call, id: Id) -> dict[str, Any]:
 
 
 @router.post("/replies/{id}/stop", response={202: Message}, summary="Stop a reply")
-async def stop(request: Call, id: Id, given: Annotated[Stop, Body()] = AS_IT_IS) -> dict[str, Any]:
+async def stop(request: Call, id: Id, given: Seen = AS_IT_IS) -> dict[str, Any]:
     """It is stopped everywhere, and keeps the text that it has."""
     person = request.auth
     reply = await in_database(actions.find_reply, person, id)

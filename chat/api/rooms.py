@@ -98,11 +98,9 @@ async def one(request: Call, slug: RoomSlug) -> dict[str, Any]:
 async def change(request: Call, slug: RoomSlug, given: RoomChanges) -> dict[str, Any]:
     """For its owner and its moderators."""
     person, id = request.auth, await _id(request, slug)
-    wishes = {
-        name: "" if name == "assistant" and value is None else value
-        for name, value in given.model_dump(exclude={"closed"}, exclude_unset=True).items()
-        if name == "assistant" or value is not None
-    }
+    wishes: dict[str, Any] = given.model_dump(exclude={"closed"}, exclude_none=True)
+    if "assistant" in given.model_fields_set:
+        wishes["assistant"] = given.assistant or ""
     await rooms.change(person, id, **wishes)
     if given.closed is not None:
         await rooms.close(person, id, given.closed)
@@ -142,7 +140,7 @@ async def appoint(
 ) -> dict[str, Any]:
     """Its owner makes others moderators, or the owner instead; who moderates it may ban them."""
     caller, id = request.auth, await _id(request, slug)
-    if given.role == Role.BANNED:
+    if given.role == "banned":
         await rooms.ban(caller, id, person)
     else:
         await rooms.appoint(caller, id, person, given.role)

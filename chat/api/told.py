@@ -1,5 +1,6 @@
 """What calls of the API get: the things that there are, as programs see them."""
 
+from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from ninja import Schema
@@ -106,8 +107,8 @@ class Member(Schema):
     joined: Moment
 
 
-def moment(value: Any) -> str | None:
-    return value and value.isoformat().replace("+00:00", "Z")
+def moment(value: datetime | None) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value else None
 
 
 def conversation(person: Person, found: StoredConversation) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def room(found: Any) -> dict[str, Any]:
         "title": found.title,
         **found.as_room(),
         "assistant": found.assistant and found.assistant.slug,
-        "role": found.seat,
+        "role": None if found.seat == Membership.Role.BANNED else found.seat,  # staff read it all
     }
 
 

@@ -1,0 +1,98 @@
+"""Whatever the API's own description allows, and whatever it does not, it answers as it says.
+
+schemathesis makes calls of the description, good and bad ones, and holds every answer against it.
+To try longer, with another seed each time: `EXAMPLES=1000 tests/run tests/test_api_schema.py`.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from chat.api.fields import to_cursor
+from chat.api.v1 import api
+from chat.conversations import clean_title
+from chat.protocol import Refused
+from tests.api import Program
+from tests.server import running
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "5"))
+
+
+def is_title(text: str) -> bool:
+    try:
+        return bool(clean_title(text))
+    except Refused:
+        return False
+
+
+# What a pattern alone cannot say.
+schemathesis.openapi.format("title", st.text(min_size=1, max_size=20).filter(is_title))
+schemathesis.openapi.format("cursor", st.integers(1, 2**63 - 1).map(to_cursor))
+schemathesis.openapi.format("assistant", st.just("assistant"))
+
+schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Program]]:
+    """One of alice and one of bob."""
+    with running(tmp_path_factory.mktemp("schema"), API_REQUESTS_PER_MINUTE="0") as server:
+        server.manage("reply", "answer", "--text", "!", "--speed", "0")
+        yield (
+            Program(server.url, server.account("alice")),
+            Program(server.url, server.account("bob")),
+        )
+        assert "Traceback" not in server.log.read_text()
+        assert " ERROR " not in server.log.read_text()
+
+
+@pytest.fixture
+def there(programs: tuple[Program, Program]) -> dict[str, dict[str, Any]]:
+    """What there is to call for, by the noun that stands before its name in a path."""
+    alice, bob = programs
+    conversation = alice.do("POST", "/conversations", {})["id"]
+    posted = alice.do("POST", f"/conversations/{conversation}/messages", {"text": "Hi."})
+    room = alice.do("POST", "/rooms", {"title": "Typewriters"})["slug"]
+    bob.do("POST", f"/rooms/{room}/join")
+    members = alice.get(f"/rooms/{room}/members")["items"]
+    return {
+        "conversations": {"id": conversation},
+        "messages": {"id": posted["message"]["id"]},
+        "replies": {"id": posted["reply"]["id"]},
+        "rooms": {"slug": room, "person": members[1]["id"]},
+    }
+
+
+def cannot_be_known(case: Any, response: Any) -> bool:
+    """Whether what is refused obeys the description, which cannot tell all.
+
+    Only a list knows where its cursors lead, and only who reads a file whether its parts agree.
+    """
+    is_lost = response.status_code == 422 and response.json()["detail"].startswith("cursor: leads")
+    return is_lost or case.operation.path.endswith("/import")
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    derandomize="EXAMPLES" not in os.environ,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_call(
+    case: Any, programs: tuple[Program, Program], there: dict[str, dict[str, Any]]
+) -> None:
+    alice, noun = programs[0], case.operation.path.split("/")[3]
+    if case.path_parameters and case.meta.generation.mode.is_positive:
+        case.path_parameters = {name: there[noun][name] for name in case.path_parameters}
+    key = {"Authorization": f"Bearer {alice.key}"}
+    response = case.call(base_url=alice.url, headers=key)
+    excluded = [positive_data_acceptance] if cannot_be_known(case, response) else []
+    case.validate_response(response, excluded_checks=excluded, headers=key)
