@@ -53,19 +53,18 @@ class Given(BaseModel):
 
 MessageText = Annotated[
     str,
-    _checked(protocol.message_text),
     Field(min_length=1, max_length=LONGEST_MESSAGE, examples=["What is a typewriter?"]),
     _in_schema(pattern=NOT_BLANK),
+    _checked(protocol.message_text),
 ]
 Key = Annotated[
     str,
-    _checked(protocol.clean_text),
     Field(min_length=1, max_length=LONGEST_KEY, examples=["order-17-question-3"]),
     _in_schema(pattern=CLEAN),
+    _checked(protocol.clean_text),
 ]
 UserId = Annotated[
     str,
-    _checked(protocol.end_user),
     Field(
         min_length=1,
         max_length=protocol.LONGEST_END_USER,
@@ -73,24 +72,25 @@ UserId = Annotated[
         examples=["customer-42"],
     ),
     _in_schema(pattern=NOT_BLANK),
+    _checked(protocol.end_user),
 ]
 Title = Annotated[
     str,
-    _checked(protocol.clean_text),
-    Field(max_length=LONGEST_TITLE, min_length=1, examples=["About typewriters"]),
+    Field(min_length=1, max_length=LONGEST_TITLE, examples=["About typewriters"]),
     _in_schema(pattern=NOT_BLANK, format="title"),
+    _checked(protocol.clean_text),
 ]
 Description = Annotated[
     str,
-    _checked(protocol.clean_text),
     Field(max_length=LONGEST_DESCRIPTION, examples=["Everything about typewriters"]),
     _in_schema(pattern=CLEAN),
+    _checked(protocol.clean_text),
 ]
 Words = Annotated[
     str,
-    _checked(protocol.clean_text),
     Field(min_length=SHORTEST, max_length=LONGEST, examples=["typewriter"]),
     _in_schema(pattern=SEVERAL),
+    _checked(protocol.clean_text),
 ]
 Slug = Annotated[
     str,
@@ -109,9 +109,9 @@ Pace = Annotated[
 ]
 _WHOLE = BeforeValidator(lambda it: int(it) if isinstance(it, float) and it.is_integer() else it)
 Offset = Annotated[
-    int, _WHOLE, Field(ge=0, lt=2**31, description="A number of Unicode code points.")
+    int, Field(ge=0, lt=2**31, description="A number of Unicode code points."), _WHOLE
 ]
-Number = Annotated[int, _WHOLE, Field(ge=1, lt=2**31, examples=[1])]
+Number = Annotated[int, Field(ge=1, lt=2**31, examples=[1]), _WHOLE]
 
 # --- what stands in paths and queries
 
