@@ -35,11 +35,16 @@ def is_title(text: str) -> bool:
 
 
 # What a pattern alone cannot say.
+schemathesis.openapi.format("message", st.text(min_size=1, max_size=100).filter(is_title))
 schemathesis.openapi.format("title", st.text(min_size=1, max_size=20).filter(is_title))
 schemathesis.openapi.format("cursor", st.integers(1, 2**63 - 1).map(to_cursor))
 schemathesis.openapi.format("assistant", st.just("assistant"))
 
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
+for name in ("NewMessage", "NewText"):  # it takes long to make what is so long of their pattern
+    text = schema.raw_schema["components"]["schemas"][name]["properties"]["text"]
+    text["format"] = "message"
+    del text["pattern"]
 if "EXAMPLES" not in os.environ:
     schema.config.seed = 1
 

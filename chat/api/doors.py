@@ -21,7 +21,7 @@ from chat.database import in_database
 from chat.people import Person
 from chat.portable import load
 from chat.portable.schema import WORDS
-from chat.protocol import Refused, bad_request
+from chat.protocol import Refused
 from chat.requests import LARGEST_BODY, STATUSES, answer, body
 
 MOST_TOLD = 5  # of the fields that are wrong
@@ -61,6 +61,13 @@ def _let_in(request: HttpRequest, limit: int) -> Person:
     return person
 
 
+class Unreadable(Refused):
+    """What is wrong with a body before anybody looks at its fields."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("bad_request", detail)
+
+
 class Strict(Parser):
     """JSON, called so; what is wrong with it is told with its line and column."""
 
@@ -70,23 +77,23 @@ class Strict(Parser):
             return json.loads(request.body, parse_constant=_no_constant)
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
-            raise bad_request(f"This is not JSON: {error.msg} ({where}).") from None
+            raise Unreadable(f"This is not JSON: {error.msg} ({where}).") from None
         except UnicodeDecodeError as error:
-            raise bad_request(f"This is not UTF-8: byte {error.start}.") from None
+            raise Unreadable(f"This is not UTF-8: byte {error.start}.") from None
         except RecursionError:
-            raise bad_request("There is too much in each other in this JSON.") from None
+            raise Unreadable("There is too much in each other in this JSON.") from None
         except ValueError:
-            raise bad_request("A number in this JSON has too many digits.") from None
+            raise Unreadable("A number in this JSON has too many digits.") from None
 
 
 def check_json(request: HttpRequest) -> None:
     """Raise Refused if what the request brings is called anything but JSON."""
     if request.content_type != "application/json":
-        raise bad_request("Send JSON, with the header Content-Type: application/json.")
+        raise Unreadable("Send JSON, with the header Content-Type: application/json.")
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise bad_request(f"This is not JSON: {name} is none of its numbers.")
+    raise Unreadable(f"This is not JSON: {name} is none of its numbers.")
 
 
 def open_for(api: NinjaAPI) -> None:
@@ -99,19 +106,23 @@ def open_for(api: NinjaAPI) -> None:
             refused = Refused("unprocessable", refused.detail, **refused.more)
         return _answer(refused)
 
+    @api.exception_handler(Unreadable)
+    def refuse_body(request: HttpRequest, unreadable: Unreadable) -> HttpResponse:
+        return _answer(unreadable)
+
     @api.exception_handler(ValidationError)
     def refuse_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
         return _answer(Refused("unprocessable", "; ".join(map(_said, error.errors[:MOST_TOLD]))))
 
     @api.exception_handler(HttpError)
-    def refuse_body(request: HttpRequest, error: HttpError) -> HttpResponse:
+    def refuse_parsed(request: HttpRequest, error: HttpError) -> HttpResponse:
         cause = error.__cause__  # ninja makes one error of all that a parser raises
-        return _answer(cause if isinstance(cause, Refused) else bad_request(str(error)))
+        return _answer(cause if isinstance(cause, Refused) else Unreadable(str(error)))
 
     @api.exception_handler(SuspiciousOperation)
     @api.exception_handler(MultiPartParserError)
     def refuse_form(request: HttpRequest, error: Exception) -> HttpResponse:
-        return _answer(bad_request("This is no form that could be read. Send JSON."))
+        return _answer(Unreadable("This is no form that could be read. Send JSON."))
 
     @api.exception_handler(Http404)
     def refuse_path(request: HttpRequest, error: Http404) -> HttpResponse:
@@ -133,9 +144,7 @@ def open_for(api: NinjaAPI) -> None:
 
 
 def _answer(refused: Refused) -> HttpResponse:
-    """Of what else is known of a refusal, programs need only know when to come again."""
-    again = {name: it for name, it in refused.more.items() if name == "retry_after"}
-    response = answer(Refused(refused.code, refused.detail, **again))
+    response = answer(refused, plain=True)
     if STATUSES[refused.code] == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response
