@@ -136,9 +136,12 @@ Cursor = Annotated[
     ),
 ]
 KeyHeader = Annotated[
-    Key | None,
+    str | None,
     Header(
-        alias="Idempotency-Key", description="As `key` in the body: with it, twice is only once."
+        alias="Idempotency-Key",
+        pattern="^[!-~]+$",
+        max_length=LONGEST_KEY,
+        description="As `key` in the body: with it, twice is only once.",
     ),
 ]
 
