@@ -27,6 +27,19 @@ from chat.requests import LARGEST_BODY, STATUSES, answer, body
 MOST_TOLD = 5  # of the fields that are wrong
 LONGEST_TOLD = 40  # characters of a field's name
 
+# pydantic's names of what is wrong -> what to say
+SAID = {
+    **WORDS,
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_too_short": "must have at least {min_length} characters",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "int_parsing": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "uuid_parsing": "must be an id like 40402da3-0705-43d6-9016-1d1ed57bfd52",
+}
+
 logger = logging.getLogger(__name__)
 
 
@@ -157,4 +170,5 @@ def _said(error: dict[str, Any]) -> str:
     context = error.get("ctx", {})
     if error["type"] == "value_error":
         return f"{where or source}: {context['error']}"
-    return f"{where or source}: {WORDS.get(error['type'], error['msg']).format(**context)}"
+    words = SAID.get(error["type"])
+    return f"{where or source}: {words.format(**context) if words else error['msg']}"
