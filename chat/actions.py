@@ -60,6 +60,45 @@ def see(person: Person, conversation: Conversation) -> None:
     seats.filter(seen__lt=newest).update(seen=newest)
 
 
+def find(person: Person, id: int) -> Message:
+    """Return a message that `person` may read.
+
+    Raises Refused (`not_found`), in the same words whether it is hidden from them or none.
+    """
+    message = Message.objects.shown().find(id)
+    try:
+        if message is not None:
+            access.place(person, message.conversation_id)
+            return message
+    except Refused as refused:
+        if refused.code != "not_found":
+            raise
+    raise Refused("not_found", "There is no such message.")
+
+
+def find_reply(person: Person, id: int) -> Message:
+    """Return a reply that `person` may read. Raises Refused as `find` does."""
+    message = find(person, id)
+    if message.assistant is None:
+        raise Refused("not_found", "There is no such message.")
+    return message
+
+
+def reply_to(message: Message) -> Message | None:
+    """Return the reply to a message; None if nobody answers it."""
+    replies = Message.objects.shown().filter(reply_to=message).order_by("-pk")
+    known = replies.select_related("person", "assistant", "conversation", "asked_by")
+    return known.first()
+
+
+def as_told(person: Person, message: Message) -> dict[str, Any]:
+    """Return the contract's *message* for `person`, with what was written of it up to now."""
+    told = message.as_frame(for_person=person.id)
+    if live := hub().live.get(message.pk):
+        live.bring_up_to_date(told)
+    return told
+
+
 async def send(
     person: Person,
     conversation: Conversation,

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chat import listing, protocol
+from chat import limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.models import Conversation, Message, Version
@@ -31,6 +31,18 @@ SLICE = 500  # rows that are removed at a time, before others get their turn
 
 # What leaves a mark: letters too can be invisible, as the fillers of Hangul and of Braille.
 _SEEN = regex.compile(r"[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]")
+
+
+async def create(person: Person, title: str | None = None, end_user: str = "") -> Conversation:
+    """Open a private conversation, for oneself or an end user; it is in their list at once.
+
+    Raises Refused (`bad_request`) for a bad title.
+    """
+    title = "" if title is None else clean_title(title)
+    made = await in_database(_create, person, title, end_user)
+    if not end_user:
+        await listing.tell(made)
+    return made
 
 
 async def rename(person: Person, id: UUID, title: str) -> Conversation:
@@ -164,6 +176,12 @@ def _remove_messages(messages: list[int]) -> None:
 def _remove_rows(rows: QuerySet[Any]) -> None:
     # Django's own way reads all that is deleted, with its texts, to find out what hangs on it.
     rows._raw_delete(rows.db)
+
+
+def _create(person: Person, title: str, end_user: str) -> Conversation:
+    limits.count_message(person)  # it too fills the database
+    owner, now = person.user(), timezone.now()
+    return Conversation.objects.create(owner=owner, title=title, end_user=end_user, written=now)
 
 
 async def _list_anew(person: Person, id: UUID, **fields: bool) -> Conversation:

@@ -227,6 +227,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "chat.middleware.ApiMiddleware",  # what all below it answer to a program is put in one form
     "chat.middleware.UnavailableMiddleware",
     "chat.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -426,6 +427,10 @@ LOGGING = {
 GUEST_CONNECTIONS = number("GUEST_CONNECTIONS", 50)
 GUEST_REPLIES_AT_A_TIME = number("GUEST_REPLIES_AT_A_TIME", 5)
 GUEST_MESSAGES_PER_MINUTE = number("GUEST_MESSAGES_PER_MINUTE", 30)
+
+# What an account may take.
+REPLIES_AT_A_TIME = number("REPLIES_AT_A_TIME", 100)  # going on or waiting
+API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", 600)  # 0: as many as it likes
 
 # What a model may take.
 LONGEST_REPLY = number("LONGEST_REPLY", 200_000)  # code points

@@ -20,7 +20,7 @@ LONG = (
     *("test_page_axe", "test_page_offline", "test_markdown_hostile", "test_slow_reader"),
     *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
     *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
-    *("test_page_docs", "test_readme_curl"),
+    *("test_page_docs", "test_readme_curl", "test_api_schema", "test_api_refusals"),
 )
 
 

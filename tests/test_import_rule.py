@@ -19,11 +19,13 @@ HOUSE = {
     "doors": [
         *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
         *("chat.room_views", "chat.admin", "chat.intervals", "chat.account_views"),
-        *("chat.api.assistants",),
+        *("chat.api.assistants", "chat.api.conversations", "chat.api.messages"),
+        *("chat.api.replies", "chat.api.rooms"),
     ],
     "accounts": ["chat.accounts", "chat.account_forms"],
     "forgetting, and what a guest leaves": ["chat.forgetting", "chat.adoption"],
-    "what the doors of the API stand in": ["chat.api.doors"],
+    "what the API says of itself": ["chat.api.document"],
+    "what the doors of the API stand in": ["chat.api.doors", "chat.api.fields", "chat.api.told"],
     "what the doors stand in": [
         "chat.callers",
         *("chat.sockets", "chat.requests", "chat.management.rows", "chat.room_forms"),
