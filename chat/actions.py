@@ -7,6 +7,7 @@ All raise Refused, with a message for people, where they may not or cannot.
 import logging
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -171,6 +172,28 @@ def thoughts(conversation: Conversation, reply: int) -> str:
     if message is None or message.assistant is None:
         raise Refused("not_found", "There is no such reply.")
     return message.thoughts
+
+
+def reply(person: Person, id: int) -> tuple[Message, access.Place]:
+    """Return a reply that `person` may read, and their place there.
+
+    Raises Refused (`not_found`).
+    """
+    message = Message.objects.find(id) if 0 < id < 2**63 else None
+    with suppress(Refused):
+        if message is not None and message.assistant is not None:
+            return message, access.place(person, message.conversation_id)
+    raise Refused("not_found", "There is no such reply.")
+
+
+def reply_to(message: Message) -> Message:
+    """Return the reply to `message`. Raises Refused (`unavailable`) if nobody answers it."""
+    shown = message.conversation.messages.shown()
+    replies = shown.select_related("assistant", "conversation")
+    found = replies.filter(reply_to=message).first()
+    if found is None:
+        raise Refused("unavailable", "The message was posted, but nobody is there to answer it.")
+    return found
 
 
 async def remind(conversation: uuid.UUID, rule: int) -> None:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chat import listing, protocol
+from chat import limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.models import Conversation, Message, Version
@@ -110,6 +110,43 @@ def own(person: Person, id: UUID) -> Conversation:
     if found is None:
         raise _unknown()
     return found
+
+
+def of_end_user(person: Person, end_user: str, id: UUID | None = None) -> Conversation:
+    """Return the newest conversation for one of a program's own users, or the one with that id.
+
+    If there is none yet it is made, without a greeting: the program has something to say.
+    """
+    theirs = Conversation.objects.of(person.id).filter(end_user=end_user, kind=Conversation.PRIVATE)
+    if id is not None:
+        found = theirs.filter(pk=id).first()
+        if found is None:
+            raise _unknown()
+        return found
+    found = theirs.filter(archived=False).order_by("-used").first()
+    if found is None:
+        limits.count_message(person)  # it too fills the database
+        found = Conversation.objects.create(owner_id=person.id, end_user=end_user)
+    return found
+
+
+def exchanges(
+    person: Person, end_user: str, limit: int, before: datetime | None = None
+) -> list[tuple[Message, Message | None]]:
+    """Return what was said to a program's user, or by them, each with its reply; newest first."""
+    asked = Message.objects.shown().filter(
+        person=person.id,
+        conversation__owner=person.id,
+        conversation__end_user=end_user,
+        conversation__kind=Conversation.PRIVATE,
+        conversation__deleted=None,
+    )
+    if before is not None:
+        asked = asked.filter(created__lt=before)
+    found = list(asked.order_by("-created", "-pk")[:limit])
+    replies = Message.objects.shown().filter(reply_to__in=found)
+    answers = {each.reply_to_id: each for each in replies}
+    return [(message, answers.get(message.pk)) for message in found]
 
 
 def clean_title(value: Any) -> str:

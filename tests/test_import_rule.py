@@ -19,13 +19,13 @@ HOUSE = {
     "doors": [
         *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
         *("chat.room_views", "chat.admin", "chat.intervals", "chat.account_views"),
-        *("chat.api.assistants",),
+        *("chat.api.assistants", "chat.api.short", "chat.api.streams"),
     ],
     "accounts": ["chat.accounts", "chat.account_forms"],
     "forgetting, and what a guest leaves": ["chat.forgetting", "chat.adoption"],
     "what the doors of the API stand in": ["chat.api.doors"],
     "what the doors stand in": [
-        "chat.callers",
+        *("chat.callers", "chat.sse"),
         *("chat.sockets", "chat.requests", "chat.management.rows", "chat.room_forms"),
     ],
     "verbs of the people in it": ["chat.rooms", "chat.links"],

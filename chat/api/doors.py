@@ -20,6 +20,9 @@ class Problem(Schema):
     detail: str
 
 
+PROBLEMS = {(401, 403, 404, 422, 429, 503): Problem}
+
+
 class Call(HttpRequest):
     """A request that was let in."""
 

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from chat.api import assistants
+from chat.api import assistants, streams
 from chat.api.doors import let_in, open_for
 
 api = NinjaAPI(
@@ -15,3 +15,4 @@ api = NinjaAPI(
 )
 open_for(api)
 api.add_router("", assistants.router)
+api.add_router("", streams.router)
