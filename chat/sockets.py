@@ -244,6 +244,13 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
             open_sockets.remove(self)
         super().finish()
 
+    def send_disconnect(self) -> None:
+        # When the server ends, Daphne cancels what answers; what Django leaves of that still sends
+        # the end of a stream, and stumbles if it hears of anything more.
+        answering = self.server.connections[self].get("application_instance")
+        if answering is not None and not answering.done():
+            super().send_disconnect()
+
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         if self.flow is not None:
             self.flow.stopProducing()
