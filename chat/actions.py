@@ -186,14 +186,12 @@ def reply(person: Person, id: int) -> tuple[Message, access.Place]:
     raise Refused("not_found", "There is no such reply.")
 
 
-def reply_to(message: Message) -> Message:
+async def reply_to(message: Message) -> Message:
     """Return the reply to `message`. Raises Refused (`unavailable`) if nobody answers it."""
-    shown = message.conversation.messages.shown()
-    replies = shown.select_related("assistant", "conversation")
-    found = replies.filter(reply_to=message).first()
-    if found is None:
-        raise Refused("unavailable", "The message was posted, but nobody is there to answer it.")
-    return found
+    for live in hub().replies(message.conversation_id):
+        if live.message.reply_to_id == message.pk:
+            return live.message
+    return await in_database(_reply_to, message)
 
 
 async def remind(conversation: uuid.UUID, rule: int) -> None:
@@ -351,6 +349,15 @@ def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> M
     if not message.stop(text[: boundary(text, len(text) if at is None else min(at, len(text)))]):
         raise _ended(reply)
     return message
+
+
+def _reply_to(message: Message) -> Message:
+    shown = message.conversation.messages.shown()
+    replies = shown.select_related("assistant", "conversation")
+    found = replies.filter(reply_to=message).first()
+    if found is None:
+        raise Refused("unavailable", "The message was posted, but nobody is there to answer it.")
+    return found
 
 
 def _ended(reply: int) -> Refused:

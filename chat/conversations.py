@@ -132,8 +132,11 @@ def of_end_user(person: Person, end_user: str, id: UUID | None = None) -> Conver
 
 def exchanges(
     person: Person, end_user: str, limit: int, before: datetime | None = None
-) -> list[tuple[Message, Message | None]]:
-    """Return what was said to a program's user, or by them, each with its reply; newest first."""
+) -> list[tuple[str, datetime, int | None, str | None]]:
+    """Return what a program's user said and when, with the id and the text of each reply.
+
+    The newest come first.
+    """
     asked = Message.objects.shown().filter(
         person=person.id,
         conversation__owner=person.id,
@@ -143,10 +146,11 @@ def exchanges(
     )
     if before is not None:
         asked = asked.filter(created__lt=before)
-    found = list(asked.order_by("-created", "-pk")[:limit])
-    replies = Message.objects.shown().filter(reply_to__in=found)
-    answers = {each.reply_to_id: each for each in replies}
-    return [(message, answers.get(message.pk)) for message in found]
+    newest = asked.order_by("-created", "-pk").values_list("pk", "text", "created")
+    found = list(newest[:limit])
+    replies = Message.objects.shown().filter(reply_to__in=[id for id, _, _ in found])
+    answers = {to: (id, text) for to, id, text in replies.values_list("reply_to", "pk", "text")}
+    return [(text, created, *answers.get(id, (None, None))) for id, text, created in found]
 
 
 def clean_title(value: Any) -> str:

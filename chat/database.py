@@ -1,10 +1,9 @@
 """The way from the event loop to the database and back."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import ParamSpec, TypeVar
 
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, connection
 
 P = ParamSpec("P")
@@ -32,15 +31,3 @@ def let_go() -> None:
     """Close this thread's connection, or give it back to its pool; not within a transaction."""
     if not connection.in_atomic_block:
         connection.close()
-
-
-async def let_thread_go() -> None:
-    """Give back what a request holds that goes on for long: its connection, and its thread.
-
-    Django keeps a thread for each request. Whoever asks the database again gets another one.
-    """
-    await sync_to_async(let_go)()
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = context and SyncToAsync.context_to_thread_executor.pop(context, None)
-    if isinstance(executor, Executor):
-        executor.shutdown(wait=False)

@@ -161,13 +161,6 @@ def check_session(person: Person) -> None:
             raise Refused("not_signed_in", "You have logged out.")
 
 
-def check_here(person: Person) -> None:
-    """Raise Refused (`not_signed_in`) if what somebody came by does not count any more."""
-    check_session(person)
-    if person.api_key is not None and not ApiKey.objects.filter(pk=person.api_key).exists():
-        raise Refused("not_signed_in", "This API key was revoked.")
-
-
 def _of_session(session: SessionBase, user: Any) -> Person | None:
     if user.is_authenticated:
         return Person.account(user)

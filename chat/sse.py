@@ -11,9 +11,9 @@ from typing import Any, Self
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from chat import access, people, protocol
+from chat import people, protocol
 from chat.characters import split
-from chat.database import in_database, let_thread_go
+from chat.database import in_database
 from chat.live.hub import LiveReply, Viewer, hub
 from chat.models import LIVE, Message
 from chat.people import Person
@@ -93,12 +93,15 @@ class Reader:
         self._hub.leave(self._viewer)
 
     async def check(self) -> None:
-        """Leave if they may not be here any more: nobody told a reader who was not here yet."""
-        try:
-            await in_database(self._check)
-        except (Refused, DatabaseError):  # whoever comes again is told why
-            await self._close()
-        await let_thread_go()
+        """Leave if they have logged out since they came: that was not told to who was not here.
+
+        Whatever else may send them away the guard looks at again and again.
+        """
+        if self._person.session:
+            try:
+                await in_database(people.check_session, self._person)
+            except (Refused, DatabaseError):  # whoever comes again is told why
+                await self._close()
 
     async def more(self) -> list[str] | None:
         """Return the characters that come next; none if it is time for a comment; None at the end.
@@ -116,10 +119,6 @@ class Reader:
                 return []
             await self._news()
         return None
-
-    def _check(self) -> None:
-        people.check_here(self._person)
-        access.place(self._person, self._message.conversation_id)
 
     async def _look(self) -> None:
         if self.end is not None:
@@ -139,8 +138,6 @@ class Reader:
             message = await in_database(Message.objects.find, self._message.pk)
         except DatabaseError:
             return  # it is there again soon, or they come again
-        finally:
-            await let_thread_go()
         if message is None:
             await self._close()
         elif not self._hub.live.get(message.pk):

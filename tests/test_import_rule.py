@@ -14,6 +14,7 @@ HOUSE = {
     "entry": ["chatproject.asgi", "chatproject.urls"],
     "wiring": [
         *("chat.routing", "chat.service", "chat.apps", "chat.middleware", "chat.account_urls"),
+        "chat.handler",
         *("chat.management.commands.*", "chat.templatetags.*", "chat.api.v1"),
     ],
     "doors": [

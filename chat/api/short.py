@@ -173,7 +173,7 @@ async def _say(person: Person, said: Said, pace: str | None = None) -> tuple[Mes
     )
     words = (said.message, uuid4().hex, said.assistant, pace)
     message, _ = await actions.send(person, conversation, *words)
-    return message, await in_database(actions.reply_to, message)
+    return message, await actions.reply_to(message)
 
 
 async def _resumed(person: Person, last: tuple[int, int], form: sse.Form) -> HttpResponseBase:
@@ -181,13 +181,14 @@ async def _resumed(person: Person, last: tuple[int, int], form: sse.Form) -> Htt
     return sse.resumed(person, message, form, last[1], place.role)
 
 
-def _exchange(message: Message, reply: Message | None) -> dict[str, Any]:
-    live = hub().live.get(reply.pk) if reply else None
-    text = live.text if live else reply.text if reply else None
+def _exchange(
+    said: str, created: datetime, reply: int | None, answer: str | None
+) -> dict[str, Any]:
+    live = hub().live.get(reply or 0)  # of which more is there than was saved
     return {
-        "user_message": message.text,
-        "bot_response": text,
-        "timestamp": _stamp(message.created),
+        "user_message": said,
+        "bot_response": live.text if live else answer,
+        "timestamp": _stamp(created),
     }
 
 

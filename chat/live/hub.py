@@ -266,6 +266,10 @@ class Hub:
                 viewer.cursors.pop(id, None)
         await self.publish(conversation, protocol.frame("message.removed", messages=gone))
 
+    def replies(self, conversation: uuid.UUID) -> list[LiveReply]:
+        """Return those that are live here, in a conversation."""
+        return list(self._replies.get(conversation, {}).values())
+
     def drop(self, id: int) -> None:
         """Forget what is live of a reply that has ended: something else is true of it now."""
         if former := self.live.get(id):
