@@ -1,8 +1,8 @@
 """What it costs to be asked over HTTP, beside a FastAPI application on uvicorn.
 
 `streamed`: everybody has said something and reads the answer, an event for each character.
-`opened`: so many streams are open all the time, each of a reply of five seconds; a first byte is
-late by the time from the request to the first byte of its answer. `posted` and `recalled`: a few
+`opened`: so many streams are open all the time, each of a reply of ten seconds; a first byte
+is late by the time from the request to the first byte of its answer. `posted` and `recalled`: a few
 call as fast as they are answered. Every measurement has a fresh server.
 
 The product also keeps conversations, keys and limits, and lets every stream be resumed; the peer
@@ -21,7 +21,7 @@ from .servers import HOST
 
 STARTS_A_SECOND = 20.0  # of the replies that are streamed
 WARM_UP, TAIL = 1.5, 1.0
-REPLY_SECONDS = 5.0  # of the replies whose first byte is waited for
+REPLY_SECONDS = 10.0  # of the replies whose first byte is waited for
 CALLERS = 10
 
 TARGETS = {
@@ -71,7 +71,7 @@ def measure(name: str, scenario: str, options: Options) -> dict[str, Any]:
     }
     length = math.ceil(lasts.get(scenario, 0.6) * options.speed)
     text = text_of(length)
-    warm_up = REPLY_SECONDS * 1.5 if scenario == "opened" else WARM_UP
+    warm_up = REPLY_SECONDS * 1.2 if scenario == "opened" else WARM_UP
     with CALLED[name](text, options.speed) as server:
         return generator.run(
             server, scenario, count, options.ack_every,

@@ -24,13 +24,10 @@ class Followers(Audience):
         super().__init__(plan)
         self.texts: dict[bytes, str] = {}
 
-    async def call(self, make: Callable[[], Any], number: int) -> Any:
-        return await called(self.plan, make, number)
-
     async def connect(self, count: int, *_: Any, **__: Any) -> None:
         for number in range(count):
             follower = Follower(self.plan, Reply(), self.lateness, self.texts)
-            await self.call(lambda follower=follower: follower, number)
+            await called(self.plan, lambda follower=follower: follower, number)
             self.viewers.append(follower)
 
     def ask(self, viewer: Any, text: str = "go") -> None:
@@ -69,10 +66,11 @@ async def opened(plan: Plan) -> dict[str, Any]:
             viewer.reply = Reply()
             viewer.begin_anew()
             crowd.ask(viewer)
+            if monotonic() > until - plan.seconds:
+                open_now.append(sum(not each.ended.is_set() for each in crowd.viewers))
             await viewer.ended.wait()
             if viewer.first_byte and viewer.reply.asked > until - plan.seconds:
                 first.add(viewer.first_byte - viewer.reply.asked)
-                open_now.append(sum(not each.ended.is_set() for each in crowd.viewers) + 1)
 
     spread = plan.length / plan.speed
     callers = [

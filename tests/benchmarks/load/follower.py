@@ -20,6 +20,7 @@ class Caller(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()
+        self.ended.set()
         self.trouble: Counter[str] = Counter()
         self._rest = b""
         self._in_head = True
