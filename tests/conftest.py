@@ -1,16 +1,19 @@
 """What all tests share: the real server, people, and the browsers they sit at."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from servestatic.middleware import ServeStaticMiddleware
 
 import tests.passwords  # noqa: F401 - makes them cheap
 from tests.browser import WHOLE, arrive, browser, launch  # noqa: F401 - fixtures
 from tests.client import Client, session
+from tests.events import Program
 from tests.providers import Answer
 from tests.server import Server, running
 
@@ -90,6 +93,19 @@ def visit(server: Server) -> Visit:
         return Client(server.url, path, origin=server.url, cookie=cookie, **headers)
 
     return connect
+
+
+@pytest_asyncio.fixture
+async def program(server: Server) -> AsyncIterator[Callable[..., Program]]:
+    """Start a program that calls over HTTP, with a key or other headers."""
+    async with AsyncExitStack() as programs:
+
+        def start(key: str = "", **headers: str) -> Program:
+            made = Program(server.url, key, **headers)
+            programs.push_async_exit(made)
+            return made
+
+        yield start
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The whole interface over HTTP, at /api/v1/."""
 
-from chat.api import assistants, conversations, messages, replies, rooms
+from chat.api import assistants, conversations, messages, replies, rooms, streams
 from chat.api.document import Api
 from chat.api.doors import let_in, open_for
 
@@ -15,5 +15,5 @@ api = Api(
     urls_namespace="api",
 )
 open_for(api)
-for nouns in (assistants, conversations, messages, replies, rooms):
+for nouns in (assistants, conversations, messages, replies, rooms, streams):
     api.add_router("", nouns.router)
