@@ -21,6 +21,7 @@ LONG = (
     *("test_page_axe", "test_page_offline", "test_markdown_hostile", "test_slow_reader"),
     *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
     *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
+    *("test_sse_slow_reader", "test_sse", "test_page_event_source"),
 )
 
 
