@@ -38,7 +38,12 @@ EVENTS = {
             "description": "Events, each with an `id` to go on after; the last one is `done`.",
             "content": {
                 "text/event-stream": {
-                    "schema": {"type": "string"},
+                    "schema": {
+                        "type": "object",  # each of the events
+                        "properties": {
+                            name: {"type": "string"} for name in ("id", "event", "data")
+                        },
+                    },
                     "example": 'id: 7:1\ndata: {"delta":"H","done":false}\n\n'
                     'id: 7:2\ndata: {"delta":"i","done":false}\n\n'
                     'id: 7:2\ndata: {"delta":"","done":true,"status":"complete",'

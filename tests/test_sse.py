@@ -244,6 +244,7 @@ async def test_conversation_that_is_deleted(
 REVOKE = "from chat.models import ApiKey; ApiKey.objects.filter(name='revoked').delete()"
 
 
+@pytest.mark.usefixtures("alice")
 async def test_revoked_key_ends_its_streams(
     server: Server, scripted: Scripted, program: Programs
 ) -> None:

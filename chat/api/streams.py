@@ -16,7 +16,8 @@ class Beginning(Schema):
     at: Offset = Field(0, description="The offset to begin at, in code points.")
     last_event_id: str | None = Field(
         None,
-        pattern="^[0-9]{1,19}:[0-9]{1,10}$",
+        pattern="^[0-9]+:[0-9]+$",
+        max_length=40,
         description="As the header `Last-Event-ID`, which counts first.",
         examples=["7:2"],
     )
