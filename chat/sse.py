@@ -323,4 +323,4 @@ def check_offset(message: Message, at: int) -> None:
     live = hub().live.get(message.pk)
     known = max(len(live.text if live else ""), len(message.text), len(message.script))
     if at > known:
-        raise Refused("unprocessable", f"The offset {at} is past the end of the reply ({known}).")
+        raise Refused("unprocessable", f"at: {at} is past the end of the reply ({known})")

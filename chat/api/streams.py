@@ -16,8 +16,7 @@ class Beginning(Schema):
     at: Offset = Field(0, description="The offset to begin at, in code points.")
     last_event_id: str | None = Field(
         None,
-        pattern="^[0-9]+:[0-9]+$",
-        max_length=40,
+        pattern="^[0-9]{1,20}:[0-9]{1,10}$",
         description="As the header `Last-Event-ID`, which counts first.",
         examples=["7:2"],
     )
