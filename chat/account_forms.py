@@ -8,6 +8,7 @@ from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 LONGEST_ADDRESS = 254
+LONGEST_NAME_OF_KEY = 80
 NO_ADDRESS = _("Only to reset a forgotten password. Without it, that is not possible.")
 
 
@@ -87,4 +88,15 @@ class Name(Plain):
         strip=False,
         help_text=_("Shown to others."),
         widget=forms.TextInput(attrs={"autocomplete": "nickname", "maxlength": "200"}),
+    )
+
+
+class NewKey(Plain):
+    """What an API key is for."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=LONGEST_NAME_OF_KEY,
+        help_text=_("What the key is for, so that you know later which one to revoke."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )

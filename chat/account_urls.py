@@ -19,6 +19,8 @@ urlpatterns = [
     re_path(
         r"^confirm-email/(?P<key>[-:\w]+)/$", allauth.confirm_email, name="account_confirm_email"
     ),
+    path("keys/", views.keys_of, name="api_keys"),
+    path("keys/<int:id>/revoke/", views.revoke_key, name="revoke_key"),
     path("password/change/", allauth.password_change, name="account_change_password"),
     path("password/set/", allauth.password_set, name="account_set_password"),
     path("password/reset/", allauth.password_reset, name="account_reset_password"),

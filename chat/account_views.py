@@ -1,21 +1,27 @@
 """The pages of accounts: django-allauth's views, where they fall short of what is promised here."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from allauth.account import views as allauth
+from allauth.account.decorators import reauthentication_required
 from allauth.account.models import EmailAddress
 from asgiref.sync import async_to_sync
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from chat import naming
-from chat.account_forms import Name
-from chat.models import User
+from chat import keys, naming
+from chat.account_forms import Name, NewKey
+from chat.models import ApiKey, User
 from chat.people import Person
 from chat.protocol import Refused, bad_request
 from chat.requests import STATUSES, door, fields
@@ -79,6 +85,63 @@ def account(request: HttpRequest) -> HttpResponse:
     waiting = EmailAddress.objects.get_new(user)
     context = {"form": form, "address": user.email or (waiting.email if waiting else "")}
     return render(request, "account/account.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def keys_of(request: HttpRequest) -> HttpResponse:
+    """Somebody's API keys; here they make one more."""
+    form = NewKey(request.POST if request.method == "POST" else None)
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            shown: HttpResponse = _issued(request, form.cleaned_data["name"])
+            return shown
+        except Refused as refused:
+            form.add_error("name", refused.detail)
+            status = STATUSES[refused.code]
+    context = {"form": form, "keys": keys.of(_own(request)), "lately": _lately()}
+    return render(request, "account/keys.html", context, status=status)
+
+
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
+def _issued(request: HttpRequest, name: str) -> HttpResponse:
+    """Show a new key: in this one answer, as nothing keeps it that another could be made of."""
+    key = keys.issue(_own(request), name)
+    return render(request, "account/key.html", {"name": name, "key": key})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def revoke_key(request: HttpRequest, id: int) -> HttpResponse:
+    """Ask whether a key shall be revoked; and revoke it."""
+    try:
+        key = keys.named(_own(request), id)
+        if request.method == "POST":
+            done: HttpResponse = _revoked(request, key)
+            return done
+    except Refused as refused:
+        raise Http404(refused.detail) from None
+    return render(request, "account/key_revoke.html", {"key": key, "lately": _lately()})
+
+
+@reauthentication_required  # type: ignore[untyped-decorator]
+def _revoked(request: HttpRequest, key: ApiKey) -> HttpResponse:
+    async_to_sync(keys.revoke)(key.user_id, key.pk)
+    messages.success(request, _("The key is revoked. What was connected with it is cut off."))
+    return redirect("api_keys")
+
+
+def _own(request: HttpRequest) -> UUID:
+    assert isinstance(request.user, User), "they have logged in"
+    return request.user.pk
+
+
+def _lately() -> datetime:
+    """Uses are noted once an hour: nothing more exact can be said of one since then."""
+    return timezone.now() - timedelta(hours=1)
 
 
 @require_POST

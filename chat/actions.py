@@ -61,6 +61,53 @@ def see(person: Person, conversation: Conversation) -> None:
     seats.filter(seen__lt=newest).update(seen=newest)
 
 
+def find(person: Person, id: int) -> Message:
+    """Return a message that `person` may read.
+
+    Raises Refused (`not_found`), in the same words whether it is hidden from them or none.
+    """
+    return _find(person, id)[0]
+
+
+def find_reply(person: Person, id: int) -> Message:
+    """Return a reply that `person` may read. Raises Refused as `find` does."""
+    return find_reply_and_place(person, id)[0]
+
+
+def find_reply_and_place(person: Person, id: int) -> tuple[Message, access.Place]:
+    """Return a reply that `person` may read, and their place there. Raises Refused as `find`."""
+    message, place = _find(person, id)
+    if message.assistant is None:
+        raise Refused("not_found", "There is no such message.")
+    return message, place
+
+
+def reply_to(message: Message) -> Message | None:
+    """Return the reply to a message; None if nobody answers it."""
+    replies = Message.objects.shown().filter(reply_to=message).order_by("-pk")
+    known = replies.select_related("person", "assistant", "conversation", "asked_by")
+    return known.first()
+
+
+async def awaited_reply(message: Message) -> Message:
+    """Return the reply to `message`. Raises Refused (`unavailable`) if nobody answers it."""
+    for live in hub().replies(message.conversation_id):
+        if live.message.reply_to_id == message.pk:
+            return live.message
+    found = await in_database(reply_to, message)
+    if found is None:
+        raise Refused("unavailable", "The message was posted, but nobody is there to answer it.")
+    return found
+
+
+def as_told(person: Person, message: Message) -> dict[str, Any]:
+    """Return the contract's *message* for `person`, with what was written of it up to now."""
+    told = message.as_frame(for_person=person.id)
+    if live := hub().live.get(message.pk):
+        live.bring_up_to_date(told)
+    return told
+
+
 async def send(
     person: Person,
     conversation: Conversation,
@@ -200,6 +247,17 @@ def page(conversation: Conversation, before: int | None = None) -> tuple[list[Me
 
 
 # --- what they have in common ------------------------------------------------------------------
+
+
+def _find(person: Person, id: int) -> tuple[Message, access.Place]:
+    message = Message.objects.shown().find(id) if 0 < id < 2**63 else None
+    try:
+        if message is not None:
+            return message, access.place(person, message.conversation_id)
+    except Refused as refused:
+        if refused.code != "not_found":
+            raise
+    raise Refused("not_found", "There is no such message.")
 
 
 async def _publish(message: Message, key: str | None = None) -> None:

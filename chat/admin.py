@@ -529,7 +529,9 @@ def at_once(act: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("__str__", "user", "created", "last_used")
+    list_display = ("__str__", "user", "beginning", "created", "last_used")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
     fields = ("user", "name")
     autocomplete_fields = ("user",)
 
@@ -537,10 +539,19 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        key = ApiKey.new_key()
-        obj.digest = ApiKey.digest_of(key)
+        request.new_key = obj.draw()  # type: ignore[attr-defined]  # for the answer alone
         super().save_model(request, obj, form, change)
-        messages.warning(request, f"The key is {key} — copy it now, it cannot be shown again.")
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the key here: told on the next page, it would lie in a cookie until then."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"The API key “{obj}”",
+            "key": request.new_key,  # type: ignore[attr-defined]
+        }
+        return TemplateResponse(request, "admin/chat/apikey/made.html", context)
 
     def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
         super().delete_model(request, obj)

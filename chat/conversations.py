@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chat import listing, protocol
+from chat import limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.models import Conversation, Message, Version
@@ -31,6 +31,18 @@ SLICE = 500  # rows that are removed at a time, before others get their turn
 
 # What leaves a mark: letters too can be invisible, as the fillers of Hangul and of Braille.
 _SEEN = regex.compile(r"[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]")
+
+
+async def create(person: Person, title: str | None = None, end_user: str = "") -> Conversation:
+    """Open a private conversation, for oneself or an end user; it is in their list at once.
+
+    Raises Refused (`bad_request`) for a bad title.
+    """
+    title = "" if title is None else clean_title(title)
+    made = await in_database(_create, person, title, end_user)
+    if not end_user:
+        await listing.tell(made)
+    return made
 
 
 async def rename(person: Person, id: UUID, title: str) -> Conversation:
@@ -112,6 +124,47 @@ def own(person: Person, id: UUID) -> Conversation:
     return found
 
 
+def of_end_user(person: Person, end_user: str, id: UUID | None = None) -> Conversation:
+    """Return the newest conversation for one of a program's own users, or the one with that id.
+
+    If there is none yet it is made, without a greeting: the program has something to say.
+    """
+    theirs = Conversation.objects.of(person.id).filter(end_user=end_user, kind=Conversation.PRIVATE)
+    if id is not None:
+        found = theirs.filter(pk=id).first()
+        if found is None:
+            raise _unknown()
+        return found
+    found = theirs.filter(archived=False).order_by("-used").first()
+    if found is None:
+        limits.count_message(person)  # it too fills the database
+        found = Conversation.objects.create(owner_id=person.id, end_user=end_user)
+    return found
+
+
+def exchanges(
+    person: Person, end_user: str, limit: int, before: datetime | None = None
+) -> list[tuple[str, datetime, int | None, str | None]]:
+    """Return what a program's user said and when, with the id and the text of each reply.
+
+    The newest come first.
+    """
+    asked = Message.objects.shown().filter(
+        person=person.id,
+        conversation__owner=person.id,
+        conversation__end_user=end_user,
+        conversation__kind=Conversation.PRIVATE,
+        conversation__deleted=None,
+    )
+    if before is not None:
+        asked = asked.filter(created__lt=before)
+    newest = asked.order_by("-created", "-pk").values_list("pk", "text", "created")
+    found = list(newest[:limit])
+    replies = Message.objects.shown().filter(reply_to__in=[id for id, _, _ in found])
+    answers = {to: (id, text) for to, id, text in replies.values_list("reply_to", "pk", "text")}
+    return [(text, created, *answers.get(id, (None, None))) for id, text, created in found]
+
+
 def clean_title(value: Any) -> str:
     """Return `value` as a title: one line. Raises Refused (`bad_request`) if it is none."""
     if not isinstance(value, str):
@@ -164,6 +217,12 @@ def _remove_messages(messages: list[int]) -> None:
 def _remove_rows(rows: QuerySet[Any]) -> None:
     # Django's own way reads all that is deleted, with its texts, to find out what hangs on it.
     rows._raw_delete(rows.db)
+
+
+def _create(person: Person, title: str, end_user: str) -> Conversation:
+    limits.count_message(person)  # it too fills the database
+    owner, now = person.user(), timezone.now()
+    return Conversation.objects.create(owner=owner, title=title, end_user=end_user, written=now)
 
 
 async def _list_anew(person: Person, id: UUID, **fields: bool) -> Conversation:

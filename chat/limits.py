@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,6 @@ from chat.protocol import Refused
 
 MINUTE = 60
 SEARCHES_A_MINUTE = 120
-REPLIES_AT_A_TIME = 100  # of one account, going on or waiting
 NAMES_A_MINUTE = 20
 
 
@@ -42,9 +42,35 @@ def count_name(person: Person) -> None:
         raise rate_limited("Too many names at once.", retry_after=_rest_of_minute())
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many requests somebody may make in this minute, how many are left, and until when."""
+
+    limit: int
+    left: int
+    seconds: int
+
+    def check(self) -> None:
+        """Raise Refused if there were too many."""
+        if self.left < 0:
+            raise rate_limited("Too many requests.", retry_after=self.seconds)
+
+    def as_headers(self) -> dict[str, str]:
+        told = {"Limit": self.limit, "Remaining": max(0, self.left), "Reset": self.seconds}
+        return {f"RateLimit-{name}": str(value) for name, value in told.items()}
+
+
+def count_request(person: Person) -> Allowance | None:
+    """Count another request of an account's programs; None where nobody counts."""
+    limit = settings.API_REQUESTS_PER_MINUTE
+    if not limit:
+        return None
+    return Allowance(limit, limit - _count("requests", person), _rest_of_minute())
+
+
 def check_replies(person: Person) -> None:
     """Raise Refused if somebody has as many replies going on, or waiting, as they may have."""
-    limit = settings.GUEST_REPLIES_AT_A_TIME if person.guest else REPLIES_AT_A_TIME
+    limit = settings.GUEST_REPLIES_AT_A_TIME if person.guest else settings.REPLIES_AT_A_TIME
     going_on = Message.objects.live().filter(reply_to__person=person.id).count()
     if going_on >= limit:
         raise rate_limited("Wait until one of your replies has ended.", retry_after=1)

@@ -30,13 +30,29 @@ def entries(
 
     Raises Refused (`not_found`) if there is no conversation `after`.
     """
+    found, more = page(owner, archived=archived, after=after)
+    return [{**each.as_entry(), "typing": each.typing} for each in found], more
+
+
+def page(
+    owner: uuid.UUID,
+    *,
+    end_user: str = "",
+    archived: bool = False,
+    after: uuid.UUID | None = None,
+    size: int = PAGE,
+) -> tuple[list[Conversation], bool]:
+    """Return the next `size` of somebody's own, or their end user's; and whether there are more.
+
+    Raises Refused (`not_found`) if there is no conversation `after`.
+    """
     # Not `archived=False`: to SQLite that is an expression, for which it has no index.
-    own = Conversation.objects.of(owner).personal()
+    own = Conversation.objects.of(owner).filter(end_user=end_user)
     listed = own.filter(archived__in=[archived]).listed()
     if after is not None:
         listed = listed.after(_last(owner, after))
-    found = list(listed.with_typing()[: PAGE + 1])
-    return [{**each.as_entry(), "typing": each.typing} for each in found[:PAGE]], len(found) > PAGE
+    found = list(listed.with_typing()[: size + 1])
+    return found[:size], len(found) > size
 
 
 def joined(person: uuid.UUID) -> list[Entry]:

@@ -32,6 +32,7 @@ LIVE = (WAITING, STREAMING)
 LOCAL = uuid.UUID("00000000-0000-4000-8000-10ca1ca11e80")  # whom a caller without a key may be
 SLOWEST = 0.1  # characters a second
 LONGEST_KEY = 255  # code points of what a name looks like
+BEGINNING = 7  # characters of an API key by which its owner knows it again; 39 stay unknown
 STOP_WORDS = 4  # more, some providers refuse
 
 # Names of variables are spelled so; what has letters and digits mixed like this is rather a key.
@@ -132,6 +133,9 @@ class ApiKey(models.Model):
     )
     name = models.CharField(max_length=80, blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    beginning = models.CharField(
+        max_length=BEGINNING, blank=True, editable=False, default="", db_default=""
+    )
     created = models.DateTimeField(default=timezone.now, editable=False)
     last_used = models.DateTimeField(null=True, editable=False)
 
@@ -144,8 +148,15 @@ class ApiKey(models.Model):
     @classmethod
     def issue(cls, user: User, name: str = "") -> str:
         """Return a new key for `user`; it cannot be read again."""
-        key = cls.new_key()
-        cls.objects.create(user=user, name=name, digest=cls.digest_of(key))
+        made = cls(user=user, name=name)
+        key = made.draw()
+        made.save()
+        return key
+
+    def draw(self) -> str:
+        """Make this the row of a new key, which is returned."""
+        key = f"sc_{secrets.token_urlsafe(32)}"
+        self.digest, self.beginning = self.digest_of(key), key[:BEGINNING]
         return key
 
     @classmethod
@@ -162,10 +173,6 @@ class ApiKey(models.Model):
         """Return the active account that `key` belongs to, and note that it was used."""
         found = cls.known(key)
         return found.user if found else None
-
-    @staticmethod
-    def new_key() -> str:
-        return f"sc_{secrets.token_urlsafe(32)}"
 
     @staticmethod
     def digest_of(key: str) -> str:

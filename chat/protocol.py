@@ -20,6 +20,7 @@ LARGEST_SNAPSHOT = 384 * 1024  # bytes of texts in one frame, before quoting; Da
 PAGE_PAID = 20_000  # code points that a page of messages counts as, whatever its size is
 LONGEST_MESSAGE = 32_000  # code points of a person's message
 LONGEST_KEY = 64
+LONGEST_END_USER = 200  # code points of a program's name for somebody
 UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")  # Unicode's categories of what leaves no mark
 
 BAD_FRAMES = 4400
@@ -65,6 +66,17 @@ def clean_text(value: Any) -> str:
 def message_text(value: Any) -> str:
     if isinstance(value, str) and len(value) > LONGEST_MESSAGE:
         raise bad_request(f"must have at most {LONGEST_MESSAGE:,} characters")
+    return _not_blank(value)
+
+
+def end_user(value: Any) -> str:
+    """A program's own name for somebody."""
+    if isinstance(value, str) and len(value) > LONGEST_END_USER:
+        raise bad_request(f"must have at most {LONGEST_END_USER} characters")
+    return _not_blank(value)
+
+
+def _not_blank(value: Any) -> str:
     text = clean_text(value)
     if all(unicodedata.category(character) in UNSEEN for character in text):
         raise bad_request("must not be empty or blank")

@@ -23,10 +23,12 @@ STATUSES = {
     "not_signed_in": 401,
     "forbidden": 403,
     "not_found": 404,
+    "method_not_allowed": 405,
     "conflict": 409,
     "too_large": 413,
     "unprocessable": 422,
     "rate_limited": 429,
+    "internal": 500,
     "unavailable": 503,
 }
 
@@ -52,12 +54,13 @@ def door(view: View) -> View:
     return opened
 
 
-def answer(refused: Refused) -> HttpResponse:
-    """Return the answer that says why a request was refused."""
+def answer(refused: Refused, *, plain: bool = False) -> HttpResponse:
+    """Return the answer that says why a request was refused; if `plain`, and nothing beside."""
     # A text that was given may be quoted in it, whatever is in that.
     detail = refused.detail.encode(errors="replace").decode()
     response = JsonResponse(
-        {"code": refused.code, "detail": detail, **refused.more}, status=STATUSES[refused.code]
+        {"code": refused.code, "detail": detail, **({} if plain else refused.more)},
+        status=STATUSES[refused.code],
     )
     if "retry_after" in refused.more:
         response["Retry-After"] = str(int(refused.more["retry_after"]) + 1)

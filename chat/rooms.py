@@ -10,6 +10,7 @@ from uuid import UUID, uuid4, uuid5
 
 import regex
 from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -68,9 +69,46 @@ async def close(person: Person, id: UUID, closed: bool = True) -> Conversation:
     return room
 
 
+def with_seat(person: Person) -> QuerySet[Conversation]:
+    """Return all rooms, each with `seat`: the role of `person` there, None if they have none."""
+    here = Membership.objects.filter(person=person.id, conversation=OuterRef("pk"))
+    rooms = Conversation.objects.rooms().select_related("assistant")
+    return rooms.annotate(seat=Subquery(here.values("role")))
+
+
+def seen_by(person: Person) -> QuerySet[Conversation]:
+    """Return the rooms that `person` may find, with their seats, in the order of addresses."""
+    listed = Q(seat=None, listed=True) | Q(seat__in=(Role.OWNER, Role.MODERATOR, Role.MEMBER))
+    return with_seat(person).filter(listed).order_by("slug")
+
+
+def people(person: Person, id: UUID, after: int, size: int) -> list[Membership]:
+    """Return who has a seat, or is banned, behind the seat `after`. For who moderates the room."""
+    room = access.place(person, id, Right.MODERATE).conversation
+    seats = room.memberships.select_related("person").filter(pk__gt=after)
+    return list(seats.order_by("pk")[:size])
+
+
+def seat(person: Person, id: UUID, whom: UUID) -> Membership:
+    """Return the seat of somebody, or that they are banned. For who moderates the room."""
+    room = access.place(person, id, Right.MODERATE).conversation
+    found = room.memberships.select_related("person").filter(person=whom).first()
+    if found is None:
+        raise _nobody()
+    return found
+
+
 async def join(person: Person, token: str) -> Conversation:
     """Take a seat where the link with this `token` leads to; twice is once."""
-    conversation, is_new = await in_database(_join, person, token)
+    return await _seat(*await in_database(_join, person, token))
+
+
+async def come_in(person: Person, slug: str) -> Conversation:
+    """Take a seat in a room that one may read without, as one that is listed; twice is once."""
+    return await _seat(*await in_database(_come_in, person, slug))
+
+
+async def _seat(conversation: Conversation, is_new: bool) -> Conversation:
     if is_new:
         hub().renew(conversation.pk)  # who was alone there sees now who comes
         await guard.recheck(conversation.pk)
@@ -201,7 +239,7 @@ def _with_assistant(person: Person, fields: dict[str, Any]) -> dict[str, Any]:
     slug = fields["assistant"]
     found = offered(person).filter(slug=slug).first() if slug else None
     if slug and found is None:
-        raise protocol.bad_request("assistant: there is none of this name")
+        raise Refused("not_found", "There is no such assistant.")
     return {**fields, "assistant": found}
 
 
@@ -243,6 +281,12 @@ def _join(person: Person, token: str) -> tuple[Conversation, bool]:
         if conversation.owner_id == person.id:
             return conversation, False
         return conversation, conversation.memberships.get_or_create(person=person.user())[1]
+
+
+def _come_in(person: Person, slug: str) -> tuple[Conversation, bool]:
+    with transaction.atomic():
+        room = access.room(person, slug).conversation
+        return room, room.memberships.get_or_create(person=person.user())[1]
 
 
 def _leave(person: Person, id: UUID) -> None:

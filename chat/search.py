@@ -19,10 +19,10 @@ BEFORE, AFTER = 40, 120  # code points of a text that are shown around a match
 Marked = dict[str, str]
 
 
-def find(person: Person, words: str) -> list[dict[str, Any]]:
+def find(person: Person, words: str, end_user: str = "") -> list[dict[str, Any]]:
     """Return the conversations with `words` in them, the newest first, and where they are.
 
-    One's own, and those of others, and rooms, in which one has a seat.
+    One's own, and those of others, and rooms, in which one has a seat; or those of an end user.
 
     Each has its `id`, its `title` and the newest `text` with a match (None if only the title has
     one), both in the pieces `before`, `match` and `after`. Raises Refused (`bad_request`,
@@ -32,7 +32,7 @@ def find(person: Person, words: str) -> list[dict[str, Any]]:
     limits.count_search(person)
     hits = Message.objects.shown().filter(_has("text", wanted), conversation=OuterRef("pk"))
     in_title = _has("title", wanted)
-    found = _readable(person).listed().filter(in_title | Exists(hits))
+    found = _readable(person, end_user).listed().filter(in_title | Exists(hits))
     newest = Subquery(hits.order_by("-pk").values("text")[:1])
     rows = found.annotate(hit=newest).order_by("-written", "-pk")
     pattern = re.compile(re.escape(wanted), re.IGNORECASE)
@@ -46,7 +46,9 @@ def find(person: Person, words: str) -> list[dict[str, Any]]:
     ]
 
 
-def _readable(person: Person) -> Conversations:
+def _readable(person: Person, end_user: str) -> Conversations:
+    if end_user:
+        return Conversation.objects.of(person.id).filter(end_user=end_user)
     seats = Membership.objects.seats().filter(person=person.id)
     mine = Q(owner=person.id, end_user="") | Q(pk__in=seats.values("conversation"))
     return Conversation.objects.filter(mine, deleted=None)

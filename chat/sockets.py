@@ -5,6 +5,7 @@ Every difference is named with its reason, so that it can go when Daphne or Auto
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
@@ -13,19 +14,21 @@ from autobahn.exception import Disconnected
 from autobahn.websocket import protocol as autobahn
 from autobahn.websocket.protocol import PreparedMessage
 from daphne import http_protocol
+from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 
 from chat import metrics
 from chat.live.per_loop import PerLoop
-from chat.protocol import LARGEST_FRAME, TOO_SLOW
+from chat.protocol import ACK_PATIENCE, LARGEST_FRAME, TOO_SLOW
 
 MOST_UNREAD = 1024 * 1024  # bytes for one client, beyond those that its socket takes
 LONGEST_SHARED = 1024  # code points of a frame that others are probably sent, too
 # Daphne looks every 2 seconds who was silent for 20, and pings them. It would wait 30 more for an
 # answer; a room of thousands, which hears in up to 5 who is gone, is to hear of it within 45.
 PONG_SECONDS = 17
+PATIENCE = ACK_PATIENCE  # seconds in which a client takes something of what it is sent
 
 
 def size_of(content: str | bytes) -> int:
@@ -60,6 +63,46 @@ class Backpressure:
         """Count `size` more bytes for a full socket; False if they are too many."""
         self._unread += size
         return self._unread <= MOST_UNREAD
+
+
+class Flow:
+    """Lets whoever answers a request wait until its client has taken what it was sent.
+
+    Else Daphne would keep in memory what a client does not read. One that takes nothing at all
+    is cut off.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's names
+        self._has_room.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._has_room.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self._has_room.set()
+
+    async def room(self) -> None:
+        while not self._has_room.is_set():
+            unread = _unread(self._transport)
+            try:
+                await asyncio.wait_for(self._has_room.wait(), PATIENCE)
+            except TimeoutError:
+                if _unread(self._transport) >= unread:
+                    self._transport.abortConnection()
+                    return
+
+
+def _unread(transport: Any) -> int:
+    """Return how many bytes wait for the client; of TLS, where nobody knows, none."""
+    if not isinstance(transport, FileDescriptor):
+        return 0
+    waiting: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    return waiting
 
 
 class Outbox:
@@ -109,8 +152,13 @@ def framed(text: str) -> bytes:
     return unpacked
 
 
+def _write_at_once(transport: Any) -> None:
+    if isinstance(transport, FileDescriptor):  # as it is without TLS
+        transport.startWriting = partial(outbox().add, transport)
+
+
 class Open:
-    """The sockets that are open now."""
+    """The sockets that are open now, and the requests that are being answered."""
 
     def __init__(self) -> None:
         self._sockets: set[Any] = set()
@@ -155,8 +203,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         self.transport.unregisterProducer()  # what is left of the HTTP request
         self._backpressure = Backpressure(self.transport)
         self.transport.registerProducer(self._backpressure, streaming=True)
-        if isinstance(self.transport, FileDescriptor):  # as it is without TLS
-            self.transport.startWriting = partial(outbox().add, self.transport)
+        _write_at_once(self.transport)
         # Nobody takes frames before the first is sent, and Daphne's queue has no end.
         self.transport.pauseProducing()
         self._heard = False
@@ -191,6 +238,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
 
 class Request(http_protocol.WebRequest):  # type: ignore[misc]
     uri: bytes
+    flow: Flow | None = None  # of an answer that comes in pieces
 
     def process(self) -> Any:
         # Any client may send it, and all our links would move.
@@ -200,12 +248,57 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
         return super().process()
 
     def handle_reply(self, message: Any) -> None:
-        # Daphne writes it to the access log: what somebody searched for is nobody's business there.
-        self.uri = self.uri.partition(b"?")[0]
+        if message["type"] == "http.response.start":
+            # Daphne writes it to the access log: what somebody searched for is nobody's business.
+            self.uri = self.uri.partition(b"?")[0]
+        elif message.get("more_body") and self.flow is None:
+            self._begin_flow()
         super().handle_reply(message)
 
+    def _begin_flow(self) -> None:
+        if self.finished or self.channel is None:
+            return
+        open_sockets.add(self)
+        self.flow = Flow(self.channel.transport)
+        self.registerProducer(self.flow, True)
+        _write_at_once(self.channel.transport)
 
-def _unread(value: object) -> str:
+    def finish(self) -> None:
+        if self.flow is not None:
+            self.unregisterProducer()
+            open_sockets.remove(self)
+        super().finish()
+
+    def send_disconnect(self) -> None:
+        # When the server ends, Daphne cancels what answers; what Django leaves of that still sends
+        # the end of a stream, and stumbles if it hears of anything more.
+        answering = self.server.connections[self].get("application_instance")
+        if answering is not None and not answering.done():
+            super().send_disconnect()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        if self.flow is not None:
+            self.flow.stopProducing()
+            open_sockets.remove(self)
+        super().connectionLost(reason)
+
+
+_daphnes_reply = Server.handle_reply
+
+
+def _reply(server: Any, protocol: Any, message: Any) -> Awaitable[None]:
+    """Answer as Daphne does, but wait where a client does not take it in; see Flow."""
+    replying: Awaitable[None] = _daphnes_reply(server, protocol, message)
+    return _in_step(replying, protocol) if isinstance(protocol, Request) else replying
+
+
+async def _in_step(replying: Awaitable[None], request: Request) -> None:
+    await replying
+    if request.flow is not None:
+        await request.flow.room()
+
+
+def _nothing(value: object) -> str:
     return ""
 
 
@@ -213,7 +306,8 @@ def mend() -> None:
     """Let Daphne use the Socket above, from the next connection on."""
     WebSocketFactory.protocol = Socket
     http_protocol.WebRequest = Request
+    Server.handle_reply = _reply
     if not logging.getLogger("autobahn").isEnabledFor(logging.DEBUG):
         # It makes up two coloured words of a debug line for every frame that it sends, also when
         # nobody reads them: up to a quarter of what a frame costs.
-        autobahn.hltype = autobahn.hlval = _unread
+        autobahn.hltype = autobahn.hlval = _nothing

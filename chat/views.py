@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from csp.decorators import csp_update
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
@@ -73,6 +74,16 @@ def watch(request: HttpRequest, token: str) -> HttpResponse:
     if link.right == Link.Right.JOIN:
         return redirect("invitation", token=token)
     return _chat(request, person, link.conversation, token=token)
+
+
+@require_safe
+@never_cache
+@ensure_csrf_cookie
+@csp_update({"trusted-types": ["default", "dompurify"]})  # Swagger UI makes elements of texts
+def docs(request: HttpRequest) -> HttpResponse:
+    """The HTTP API, to be read, and tried out as whoever is here."""
+    here = request.build_absolute_uri("/").rstrip("/")
+    return render(request, "docs.html", {"you": _person(request), "here": here})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -187,7 +187,20 @@ DEBUG = flag("DEBUG", default=COMMAND == "runserver")
 SECRET_KEY = secret_key()
 ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
+
+# Whose pages may call the API from their visitors' browsers.
 CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/(api/|(chat|chat/stream|chat-stream)$|history/)"
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_HEADERS = (
+    *("accept", "authorization", "content-type", "idempotency-key", "last-event-id", "x-csrftoken"),
+)
+CORS_EXPOSE_HEADERS = (
+    *("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    *("Location", "Link", "WWW-Authenticate", "Content-Disposition"),
+)
+CORS_PREFLIGHT_MAX_AGE = 7200  # seconds; browsers take no more
+
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "").upper() or "INFO"
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     refuse("LOG_LEVEL", f"{LOG_LEVEL!r} is none of DEBUG, INFO, WARNING, ERROR, CRITICAL")
@@ -198,6 +211,7 @@ INSTALLED_APPS = [
     "channels",
     "corsheaders",
     "csp",
+    "ninja",  # for its static files, of which /docs consists
     "servestatic",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -213,6 +227,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "chat.middleware.ApiMiddleware",  # what all below it answer to a program is put in one form
     "chat.middleware.UnavailableMiddleware",
     "chat.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -418,6 +433,10 @@ LOGGING = {
 GUEST_CONNECTIONS = number("GUEST_CONNECTIONS", 50)
 GUEST_REPLIES_AT_A_TIME = number("GUEST_REPLIES_AT_A_TIME", 5)
 GUEST_MESSAGES_PER_MINUTE = number("GUEST_MESSAGES_PER_MINUTE", 30)
+
+# What an account may take.
+REPLIES_AT_A_TIME = number("REPLIES_AT_A_TIME", 100)  # going on or waiting
+API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", 600)  # 0: as many as it likes
 
 # What a model may take.
 LONGEST_REPLY = number("LONGEST_REPLY", 200_000)  # code points

@@ -10,7 +10,7 @@ from chat import conversation_views as whole
 from chat import offline_views as offline
 from chat import room_views as rooms
 from chat import views
-from chat.api import v1
+from chat.api import short, v1
 
 icon = RedirectView.as_view(url=static("chat/icon.svg"))  # where browsers look on every page
 
@@ -51,15 +51,18 @@ urlpatterns = [
     path("forgotten/", views.forgotten, name="forgotten"),
     path("name/", account.name, name="name"),
     path("accounts/", include("chat.account_urls")),
+    path("docs", views.docs, name="docs"),
     path("manifest.webmanifest", offline.manifest, name="manifest"),
     path("service-worker.js", offline.service_worker),
     path("offline/", offline.offline, name="offline"),
     path("offline/chat/", offline.shell, name="shell"),
     path("api/v1/", v1.api.urls),
+    path("api/", short.short_api("short").urls),
     path("admin/login/", account.admin_login),  # before the admin's own, which has no limits
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("metrics", views.metrics),
+    path("", short.short_api("shortest").urls),
 ]

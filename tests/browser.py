@@ -3,6 +3,10 @@
 `arrive` gives a test somebody with a browser of their own. Whatever goes wrong in one of their
 pages (an error on the console, an exception, a request that fails, a dialog that pops up) fails
 the test at its end, unless the test has said that it `foresees` it.
+
+Most of them sit at Chromium's headless shell where it is installed: the same engine without what is
+around a page, at two thirds of the processor's time. A test that needs what it has not, such as
+notifications, is marked `whole_browser`.
 """
 
 import asyncio
@@ -34,6 +38,7 @@ from tests.server import Server
 
 PATIENCE = 20_000  # milliseconds until a test gives up waiting; never an assertion on speed
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+SHELL = "chromium-headless-shell"
 # Chromium heeds only the last list of features to leave out: Playwright's own, which comes first,
 PLAYWRIGHTS_OWN = (
     *("AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync"),
@@ -52,6 +57,8 @@ ARGUMENTS = (
 )
 UNWANTED = "Service Worker registration blocked by Playwright"
 CANNOT_CONNECT = r"WebSocket connection to '.*' failed"
+
+WHOLE = "whole_browser"
 
 in_browser = pytest.mark.asyncio(loop_scope="session")  # as one browser serves all tests
 
@@ -334,20 +341,42 @@ def chromium() -> str:
     return path
 
 
+def shell() -> str:
+    """Return where Chromium without a window is; where there is none, it is Chromium itself."""
+    return os.environ.get("CHROMIUM_SHELL") or shutil.which(SHELL) or chromium()
+
+
+Launch = Callable[[str], Awaitable[Browser]]
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests; a person is a profile of it."""
+async def launch() -> AsyncIterator[Launch]:
+    """Return the browser that is at a path: one for all tests; a person is a profile of it."""
+    browsers: dict[str, Browser] = {}
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium(), args=ARGUMENTS, ignore_default_args=["--hide-scrollbars"]
-        )
-        yield browser
-        await browser.close()
+
+        async def launched(path: str) -> Browser:
+            if path not in browsers:
+                browsers[path] = await playwright.chromium.launch(
+                    executable_path=path, args=ARGUMENTS, ignore_default_args=["--hide-scrollbars"]
+                )
+            return browsers[path]
+
+        yield launched
+        for browser in browsers.values():
+            await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(launch: Launch) -> Browser:
+    """The one that nearly all tests are content with."""
+    return await launch(shell())
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def arrive(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Arrive]:
+async def arrive(launch: Launch, request: pytest.FixtureRequest) -> AsyncIterator[Arrive]:
     """Let somebody come to a server with a new browser: `await arrive(server, **options)`."""
+    browser = await launch(chromium() if request.node.get_closest_marker(WHOLE) else shell())
     people = []
     for name in request.fixturenames:
         if name.endswith("server"):

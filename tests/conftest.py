@@ -1,14 +1,19 @@
 """What all tests share: the real server, people, and the browsers they sit at."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from servestatic.middleware import ServeStaticMiddleware
 
-from tests.browser import arrive, browser  # noqa: F401 - fixtures
+import tests.passwords  # noqa: F401 - makes them cheap
+from tests.browser import WHOLE, arrive, browser, launch  # noqa: F401 - fixtures
 from tests.client import Client, session
+from tests.events import Program
 from tests.providers import Answer
 from tests.server import Server, running
 
@@ -18,12 +23,42 @@ LONG = (
     *("test_page_axe", "test_page_offline", "test_markdown_hostile", "test_slow_reader"),
     *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
     *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
+    *("test_page_docs", "test_readme_curl", "test_api_schema", "test_api_refusals"),
+    *("test_sse_slow_reader", "test_sse", "test_page_event_source"),
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{WHOLE}: needs more of a browser than its engine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with them."""
     items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _find_static_files_once() -> Iterator[None]:
+    """Each client of Django's makes all middleware anew, and this one then looks at every file.
+
+    That takes longer than most of what the client is there for. No test changes the files of this
+    process; what is said of them by settings is told apart.
+    """
+    look = ServeStaticMiddleware.add_files_from_finders
+    known: dict[object, ServeStaticMiddleware] = {}
+
+    def look_once(new: ServeStaticMiddleware) -> None:
+        root = new.static_root if new.use_static_root else None
+        told = (new.static_prefix, root, new.autorefresh, new.max_age)
+        if told not in known:
+            look(new)
+            known[told] = new
+        new.files = {**known[told].files}
+        new.directories = [*known[told].directories]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServeStaticMiddleware, "add_files_from_finders", look_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +94,19 @@ def visit(server: Server) -> Visit:
         return Client(server.url, path, origin=server.url, cookie=cookie, **headers)
 
     return connect
+
+
+@pytest_asyncio.fixture
+async def program(server: Server) -> AsyncIterator[Callable[..., Program]]:
+    """Start a program that calls over HTTP, with a key or other headers."""
+    async with AsyncExitStack() as programs:
+
+        def start(key: str = "", **headers: str) -> Program:
+            made = Program(server.url, key, **headers)
+            programs.push_async_exit(made)
+            return made
+
+        yield start
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ PACKAGES = (
     *("corsheaders.middleware", "servestatic.middleware", "django.db.backends.sqlite3.base"),
     *("daphne.http_protocol", "daphne.ws_protocol", "twisted.internet.asyncioreactor"),
     *("dj_database_url", "httpx", "prometheus_client", "pydantic", "regex"),
+    *("confusable_homoglyphs.confusables", "tests.passwords"),
 )
 LONGEST_ORDER = 200_000  # bytes
 DOOR = 3  # the number under which a forker that is forked finds its door

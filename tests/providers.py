@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-PATIENCE = 10.0  # seconds that a test waits for what should have happened at once
+PATIENCE = 20.0  # seconds that a test waits for what should have happened at once
 
 Usage = tuple[int, int]
 

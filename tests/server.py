@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from tests.forked import Forked, Prepared
 
 ROOT = Path(__file__).resolve().parent.parent
-START_PATIENCE = 30.0  # seconds
+START_PATIENCE = 60.0  # seconds
 
 
 def free_port() -> int:
@@ -123,7 +123,7 @@ class Server:
         while time.monotonic() < deadline:
             assert self._process is not None
             assert self._process.poll() is None, self.log.read_text()
-            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 urllib.request.urlopen(f"{self.url}/readyz", timeout=5).close()
                 return
             time.sleep(0.05)

@@ -390,7 +390,16 @@ def test_address_that_waits_is_sent_again_or_removed(
 
 
 @pytest.mark.parametrize(
-    "path", ["", "email/", "password/change/", "password/set/", "reauthenticate/"]
+    "path",
+    [
+        "",
+        "email/",
+        "keys/",
+        "keys/1/revoke/",
+        "password/change/",
+        "password/set/",
+        "reauthenticate/",
+    ],
 )
 def test_only_who_is_logged_in_has_an_account(client: Client, db: None, path: str) -> None:
     for answer in (client.get(f"/accounts/{path}"), client.post(f"/accounts/{path}")):

@@ -446,10 +446,13 @@ def test_what_was_said_is_not_changed(staff: Client, talk: Conversation, model: 
 
 def test_api_key_is_shown_once(staff: Client) -> None:
     bob = User.objects.create_user("bob")
-    page = staff.post("/admin/chat/apikey/add/", {"user": bob.pk, "name": "shop"}, follow=True)
-    (key,) = re.findall(r"The key is (\S+)", page.text)
+    page = staff.post("/admin/chat/apikey/add/", {"user": bob.pk, "name": "shop"})
+    (key,) = re.findall(r"The key is <strong>(\S+)</strong>", page.text)
+    assert "no-store" in page.headers["Cache-Control"]
+    assert key not in str(page.cookies)
     assert ApiKey.holder(key) == bob
     made = ApiKey.objects.get()
+    assert f">{key[:7]}<" in staff.get("/admin/chat/apikey/").text
     for path in ("", f"{made.pk}/change/", f"{made.pk}/history/"):
         again = staff.get(f"/admin/chat/apikey/{path}").text
         assert key not in again

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from chat.models import Assistant, Conversation, User, Version
-from tests.client import fetch
+from tests.client import PATIENCE, fetch
 from tests.providers import (
     Answer,
     Events,
@@ -430,7 +430,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("desk")
         server = stack.enter_context(running(folder, MODELS_KEY=KEY, LOG_LEVEL="DEBUG"))
-        client = httpx.Client(base_url=server.url, follow_redirects=True, trust_env=False)
+        client = httpx.Client(
+            base_url=server.url, follow_redirects=True, trust_env=False, timeout=PATIENCE
+        )
         yield Desk(server, stack.enter_context(client))
 
 

@@ -384,7 +384,7 @@ class Development(Server):
         """Wait until it lives; where nobody has migrated, it is never ready."""
         deadline = time.monotonic() + START_PATIENCE
         while time.monotonic() < deadline:
-            with suppress(urllib.error.URLError):
+            with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
                 return
             time.sleep(0.05)

@@ -14,21 +14,24 @@ HOUSE = {
     "entry": ["chatproject.asgi", "chatproject.urls"],
     "wiring": [
         *("chat.routing", "chat.service", "chat.apps", "chat.middleware", "chat.account_urls"),
+        "chat.handler",
         *("chat.management.commands.*", "chat.templatetags.*", "chat.api.v1"),
     ],
     "doors": [
         *("chat.consumers", "chat.views", "chat.conversation_views", "chat.offline_views"),
         *("chat.room_views", "chat.admin", "chat.intervals", "chat.account_views"),
-        *("chat.api.assistants",),
+        *("chat.api.assistants", "chat.api.conversations", "chat.api.messages"),
+        *("chat.api.replies", "chat.api.rooms", "chat.api.short", "chat.api.streams"),
     ],
     "accounts": ["chat.accounts", "chat.account_forms"],
     "forgetting, and what a guest leaves": ["chat.forgetting", "chat.adoption"],
-    "what the doors of the API stand in": ["chat.api.doors"],
+    "what the API says of itself": ["chat.api.document"],
+    "what the doors of the API stand in": ["chat.api.doors", "chat.api.fields", "chat.api.told"],
     "what the doors stand in": [
-        "chat.callers",
+        *("chat.callers", "chat.sse"),
         *("chat.sockets", "chat.requests", "chat.management.rows", "chat.room_forms"),
     ],
-    "verbs of the people in it": ["chat.rooms", "chat.links"],
+    "verbs of the people in it": ["chat.rooms", "chat.links", "chat.keys"],
     "who may still be here": ["chat.guard"],
     "verbs of a whole conversation": [
         *("chat.conversations", "chat.search"),

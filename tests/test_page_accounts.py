@@ -52,6 +52,27 @@ async def choose_name(alice: Tab) -> None:
     await page.keyboard.press("Escape")
 
 
+async def make_key(page: Page) -> list[str]:
+    """Make an API key, and revoke it; return what is wrong with the pages."""
+    await fill_in(page, name="Shop")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Is it you?")
+    await fill_in(page, password=PASSWORD)
+    await expect(page.get_by_label("The key")).to_have_value(re.compile("^sc_.{43}$"))
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    wrong = await look(page, "new key")
+    await fits(page)
+    await page.get_by_role("link", name="All your keys").click()
+    await expect(page.get_by_text("never used")).to_be_visible()
+    wrong += await look(page, "keys")
+    await fits(page)
+    await page.get_by_role("link", name="Revoke “Shop”…").click()
+    wrong += await look(page, "revoke a key")
+    await page.get_by_role("button", name="Revoke").click()
+    await expect(page.get_by_text("You have none yet.")).to_be_visible()
+    return wrong
+
+
 async def test_from_guest_to_account_and_back(arrive: Arrive, server: Server) -> None:
     person = await arrive(server, viewport=NARROW)
     person.foresees(r"^422: .*/name/$", "status of 422", r"^404: .*/c/", "status of 404")
@@ -87,6 +108,8 @@ async def test_from_guest_to_account_and_back(arrive: Arrive, server: Server) ->
 
     await alice.role("your-name").first.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
+    await page.get_by_role("link", name="Manage keys").click()
+    wrong += await make_key(page)
     for path in ("", "email/", "password/change/", "logout/"):
         await page.goto(f"{server.url}/accounts/{path}")
         await fits(page)

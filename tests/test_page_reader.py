@@ -134,6 +134,7 @@ async def test_keys_lead_everywhere_and_leave_who_is_writing_alone(
     await alice.page.wait_for_url("**/c/new/")
 
 
+@pytest.mark.whole_browser  # it notifies
 async def test_what_came_in_meanwhile_is_counted_and_told_to_who_wants_it(
     arrive: Arrive, server: Server
 ) -> None:

@@ -113,6 +113,9 @@ class Viewer:
 
     Until it has `joined`, that is until it was given a snapshot of the conversation, frames for
     it are kept in `pending`. `renew` has it read another snapshot, and join again.
+
+    One that `reads` a single reply never joins: it gets no frames, but takes the text from the
+    reply itself, as fast as it can use it, and is woken when there is more.
     """
 
     person: uuid.UUID
@@ -129,6 +132,12 @@ class Viewer:
     gone: bool = False
     busy: bool = False  # a send has not returned; only servers other than Daphne ever wait there
     pending: list[Pending] = field(default_factory=list)
+    reads: int | None = None  # 0: a reply that is not known yet
+    wake: Callable[[], None] = lambda: None
+
+    @property
+    def joining(self) -> bool:
+        return not self.joined and self.reads is None
 
 
 class Hub:
@@ -293,6 +302,10 @@ class Hub:
                 viewer.cursors.pop(id, None)
         await self.publish(conversation, protocol.frame("message.removed", messages=gone))
 
+    def replies(self, conversation: uuid.UUID) -> list[LiveReply]:
+        """Return those that are live here, in a conversation."""
+        return list(self._replies.get(conversation, {}).values())
+
     def drop(self, id: int) -> None:
         """Forget what is live of a reply that has ended: something else is true of it now."""
         if former := self.live.get(id):
@@ -378,6 +391,7 @@ class Hub:
             if viewer.joined and not reply.text:
                 viewer.cursors.setdefault(reply.id, Cursor(0, 0))
             self._look_after(viewer, reply)
+        self._wake_readers(reply)
         return reply
 
     @everywhere
@@ -406,6 +420,7 @@ class Hub:
         base = len(reply.text)
         reply.text += "".join(characters)
         reply.waits = None
+        self._wake_readers(reply)
         end = len(reply.text)
         burst: list[dict[str, Any]] = []
         delivered = 0
@@ -431,6 +446,7 @@ class Hub:
         message, reply.text = reply.message, text
         message.text = text
         reply.end = protocol.end(message)
+        self._wake_readers(reply)
         for viewer in list(self._viewers.get(reply.conversation, ())):
             if reply.id in viewer.cursors:
                 self._look_after(viewer, reply)
@@ -524,7 +540,7 @@ class Hub:
         if reply.end is None or self.live.get(reply.id) is not reply:
             return
         watching = self._viewers.get(reply.conversation, ())
-        if any(reply.id in viewer.cursors or not viewer.joined for viewer in watching):
+        if any(reply.id in viewer.cursors or viewer.joining for viewer in watching):
             return
         self._forget(reply)
 
@@ -534,11 +550,17 @@ class Hub:
         replies.pop(reply.id, None)
         if not replies:
             del self._replies[reply.conversation]
+        self._wake_readers(reply)
+
+    def _wake_readers(self, reply: LiveReply) -> None:
+        for viewer in self._viewers.get(reply.conversation, ()):
+            if viewer.reads == reply.id:
+                viewer.wake()
 
     async def _send_or_keep(self, viewer: Viewer, news: Pending) -> None:
         if viewer.joined:
             await self._send(viewer, [packed(news.frame)])
-        else:
+        elif viewer.joining:
             viewer.pending.append(news)
 
     async def _send(self, viewer: Viewer, messages: Iterable[dict[str, Any]]) -> None:

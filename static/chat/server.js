@@ -27,6 +27,6 @@ async function ask(path, options) {
 }
 
 /** Read when it is needed: logging in, in another tab, changes it. */
-function token() {
+export function token() {
   return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
 }

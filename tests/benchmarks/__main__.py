@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from . import assistants, rendering, rooms, typing_out
+from . import assistants, http, rendering, rooms, typing_out
 from .options import Options, add_options
 from .report import Report
 from .servers import ServerError
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "assistants": assistants.run,
     "rendering": rendering.run,
     "rooms": rooms.run,
+    "http": http.run,
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..accounting import memory_kb
-from . import relaying, talking
+from . import calling, relaying, talking
 from .audience import Audience
 from .plan import Plan
 from .viewer import Script, Viewer
@@ -79,6 +79,10 @@ SCENARIOS: dict[str, Callable[[Plan], Awaitable[dict[str, Any]]]] = {
     "asked": relaying.asked,
     "talking": talking.talking,
     "gathering": talking.gathering,
+    "streamed": calling.streamed,
+    "opened": calling.opened,
+    "posted": calling.posted,
+    "recalled": calling.recalled,
 }
 
 
