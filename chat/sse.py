@@ -14,7 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from chat import people, protocol
 from chat.characters import split
 from chat.database import in_database
+from chat.live.following import following
 from chat.live.hub import LiveReply, Viewer, hub
+from chat.live.relay import relay
 from chat.models import LIVE, Message
 from chat.people import Person
 from chat.protocol import Refused
@@ -90,6 +92,7 @@ class Reader:
     async def __aenter__(self) -> Self:
         self._hub = hub()
         self._hub.watch(self._viewer)
+        await relay().attend(self._viewer)
         self._set_alarm()
         return self
 
@@ -148,6 +151,7 @@ class Reader:
         elif not self._hub.live.get(message.pk):
             self._message, self.text = message, message.text
             self.end = _end_of(message)
+            following().follow(message)
 
     def _cut(self) -> list[str]:
         end = self.at + PIECE

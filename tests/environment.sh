@@ -19,6 +19,7 @@ install_packages() {
 
 python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
 command -v curl >/dev/null || install_packages curl
+command -v redis-server >/dev/null || install_packages redis-server
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
     [ -n "$name" ] && CHROMIUM=$(command -v "$name") && break
 done

@@ -52,6 +52,8 @@ class Following:
 
     def follow(self, *messages: Message) -> None:
         """Let those who watch here see a reply typed that another process writes, or will."""
+        if self._remote.is_alone:
+            return
         for message in messages:
             if message.status in LIVE and message.pk not in self._hub.live:
                 followed = Followed(self._hub.open(message), heard=time.monotonic())
