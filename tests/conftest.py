@@ -65,7 +65,12 @@ def _find_static_files_once() -> Iterator[None]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that do not break it; nobody is limited there."""
     folder = tmp_path_factory.mktemp("server")
-    with running(folder, GUEST_MESSAGES_PER_MINUTE="10000", GUEST_REPLIES_AT_A_TIME="1000") as it:
+    without_limits = {
+        "GUEST_MESSAGES_PER_MINUTE": "10000",
+        "GUEST_REPLIES_AT_A_TIME": "1000",
+        "API_REQUESTS_PER_MINUTE": "0",
+    }
+    with running(folder, **without_limits) as it:
         yield it
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from twisted.internet.testing import StringTransport
 
 from chat.protocol import TOO_SLOW
-from chat.sockets import MOST_UNREAD, Socket
+from chat.sockets import MOST_UNREAD, Socket, framed
 
 
 class FullTransport(StringTransport):
@@ -19,11 +19,12 @@ class FullTransport(StringTransport):
 
 
 class OpenSocket(Socket):
-    """Notes what it would send, and what it was closed with."""
+    """Notes what it was closed with; what it would send is in its transport."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[bytes] = []
+        self.send_queue: list[bytes] = []
+        self.state = self.STATE_OPEN
         self.closed: int | None = None
         self.transport = FullTransport()
         self.transport.registerProducer(SimpleNamespace(), streaming=True)  # of the request before
@@ -33,7 +34,7 @@ class OpenSocket(Socket):
         self.onOpen()
 
     def sendMessage(self, payload: bytes, isBinary: bool) -> None:
-        self.sent.append(payload)
+        self.transport.write(payload)
 
     def sendCloseFrame(self, code: int) -> None:
         self.closed = code
@@ -82,7 +83,7 @@ def test_what_is_not_read_does_not_pile_up() -> None:
     assert socket.closed is None
     socket.serverSend("x")
     assert socket.closed == TOO_SLOW
-    assert len(socket.sent) == 2
+    assert len(socket.transport.value()) == len(framed("ready")) + MOST_UNREAD
 
 
 def test_who_reads_on_may_have_any_amount() -> None:

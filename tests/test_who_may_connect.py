@@ -22,10 +22,10 @@ import json
 from chat.models import ApiKey, User
 people = {}
 for name in ("alice", "bob", "gone", "revoked"):
-    user = User.objects.create_user(name, password="PASSWORD")
+    user = User.objects.create_user(f"{name}-at-the-door", password="PASSWORD")
     people[name] = {"id": str(user.pk), "key": ApiKey.issue(user)}
-User.objects.filter(username="gone").update(is_active=False)
-ApiKey.objects.filter(user__username="revoked").delete()
+User.objects.filter(username="gone-at-the-door").update(is_active=False)
+ApiKey.objects.filter(user__username="revoked-at-the-door").delete()
 print(json.dumps(people))
 """.replace("PASSWORD", PASSWORD)
 
@@ -85,27 +85,35 @@ async def test_visitor_with_a_session_is_the_same_guest_again(visit: Visit, serv
 async def test_session_of_an_account(
     visit: Visit, server: Server, people: dict[str, Account]
 ) -> None:
-    async with visit(cookie=logged_in(server, "alice")) as alice:
-        assert alice.ready["you"] == {"id": people["alice"].id, "name": "alice", "guest": False}
+    async with visit(cookie=logged_in(server, "alice-at-the-door")) as alice:
+        assert alice.ready["you"] == {
+            "id": people["alice"].id,
+            "name": "alice-at-the-door",
+            "guest": False,
+        }
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_program_with_a_key(server: Server, people: dict[str, Account], scheme: str) -> None:
     async with Client(server.url, authorization=f"{scheme} {people['alice'].key}") as alice:
-        assert alice.ready["you"] == {"id": people["alice"].id, "name": "alice", "guest": False}
+        assert alice.ready["you"] == {
+            "id": people["alice"].id,
+            "name": "alice-at-the-door",
+            "guest": False,
+        }
         await alice.end(await alice.post("hi"))
 
 
 async def test_page_with_a_key(server: Server, people: dict[str, Account]) -> None:
     bearer = people["alice"].bearer
     async with Client(server.url, origin=server.url, authorization=bearer) as alice:
-        assert alice.ready["you"]["name"] == "alice"
+        assert alice.ready["you"]["name"] == "alice-at-the-door"
 
 
 async def test_session_counts_before_the_key(
     visit: Visit, server: Server, people: dict[str, Account]
 ) -> None:
-    cookie = logged_in(server, "bob")
+    cookie = logged_in(server, "bob-at-the-door")
     async with visit(cookie=cookie, authorization=people["alice"].bearer) as bob:
         assert bob.ready["you"]["name"] == "bob"
 

@@ -388,8 +388,6 @@ class Hub:
         reply = LiveReply(message)
         self.live[reply.id] = self._replies[reply.conversation][reply.id] = reply
         for viewer in self._viewers.get(reply.conversation, ()):
-            if viewer.joined and not reply.text:
-                viewer.cursors.setdefault(reply.id, Cursor(0, 0))
             self._look_after(viewer, reply)
         self._wake_readers(reply)
         return reply
