@@ -23,7 +23,9 @@ class Handler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        threads = [ThreadPoolExecutor(1, f"calls-{n}", _keep_open) for n in range(THREADS)]
+        # SQLite has one writer at a time: others would wait for it, and sleep too long meanwhile.
+        count = 1 if connection.vendor == "sqlite" else THREADS
+        threads = [ThreadPoolExecutor(1, f"calls-{n}", _keep_open) for n in range(count)]
         self._threads = itertools.cycle(threads)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

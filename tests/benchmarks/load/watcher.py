@@ -1,5 +1,6 @@
 """One connection that watches a reply: all of it, but for its characters, which are so many."""
 
+import random
 from typing import Any
 
 from .connection import Connection
@@ -26,7 +27,10 @@ class Watcher(Connection):
         self.reply = reply
         self.length = length
         self.lateness = lateness
-        self.ack_every = self.next_ack = ack_every or length + 1
+        # Each a little differently, as the pages do, so that not all acknowledge in one moment.
+        spread = ack_every // 4
+        self.ack_every = ack_every + random.randint(-spread, spread)
+        self.next_ack = self.ack_every or length + 1
         self.head = UNKNOWN  # of the reply's `char` frames, up to the offset
         self.at = 0
         self.skipped = 0
