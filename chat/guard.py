@@ -52,9 +52,11 @@ async def look_at(conversation: UUID) -> None:
     watching = hub().watching(conversation)
     people = {viewer.person for viewer in watching if viewer.link is None}
     links = {viewer.link for viewer in watching if viewer.link is not None}
-    roles, alive = await in_database(_look, conversation, people, links)
+    roles, alive, is_there = await in_database(_look, conversation, people, links)
     for viewer in watching:
-        if viewer.link is not None:
+        if not is_there:
+            await viewer.close(protocol.NOT_FOUND)
+        elif viewer.link is not None:
             if viewer.link not in alive:
                 await viewer.close(protocol.FORBIDDEN)
         elif viewer.person not in roles:
@@ -127,11 +129,14 @@ def _known(keys: list[int]) -> set[int]:
 
 def _look(
     conversation: UUID, people: set[UUID], links: set[int]
-) -> tuple[dict[UUID, str], set[int]]:
-    """Return the roles of those of `people` who may read, and those of `links` that still lead."""
+) -> tuple[dict[UUID, str], set[int], bool]:
+    """Return the roles of those of `people` who may read, those of `links` that still lead, and
+    whether the conversation is there.
+    """
     roles: dict[UUID, str] = {}
     everybody = list(people)
     for start in range(0, len(everybody), CHUNK):
         roles |= access.readers(everybody[start : start + CHUNK], conversation)
+    is_there = Conversation.objects.filter(pk=conversation, deleted=None).exists()
     leading = Link.objects.filter(pk__in=links, revoked=None, conversation__deleted=None)
-    return roles, set(leading.values_list("pk", flat=True))
+    return roles, set(leading.values_list("pk", flat=True)), is_there

@@ -212,6 +212,8 @@ async def test_what_staff_change_is_felt_at_once(server: Server, visit: Visit, c
         await bob.send("message.send", text="hi", key="1")
         await bob.until(lambda frame: frame["type"] == "error" and frame["code"] == "conflict")
         fill_in(server.url, clerk, change, **form)
+        # All read the room anew, with each change; what bob says meanwhile would come with that.
+        await bob.until(lambda _: [f["type"] for f in bob.frames].count("ready") == 3)
         await bob.post("hi")
         whom = bob.ready["you"]["id"]
         deleted = f"/admin/chat/user/{whom}/delete/"

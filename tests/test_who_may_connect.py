@@ -115,7 +115,7 @@ async def test_session_counts_before_the_key(
 ) -> None:
     cookie = logged_in(server, "bob-at-the-door")
     async with visit(cookie=cookie, authorization=people["alice"].bearer) as bob:
-        assert bob.ready["you"]["name"] == "bob"
+        assert bob.ready["you"]["name"] == "bob-at-the-door"
 
 
 async def test_guest_without_a_cookie_lasts_as_long_as_the_connection(server: Server) -> None:

@@ -6,6 +6,7 @@ whoever missed something finds the truth in the database.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -49,7 +50,7 @@ class Remote:
         self._count = 0
         self._change = asyncio.Event()
         self._done = asyncio.Event()
-        self._heard_self = 0.0
+        self._heard_self = -math.inf
         self._is_failing = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -62,7 +63,6 @@ class Remote:
         """From now on let `hear` have what other processes say: who, and what."""
         if self.is_alone or self._tasks:
             return
-        self._heard_self = time.monotonic()
         self._wanted.add(OWN)
         self._tasks = [
             on_its_own(self._work(), name="to other processes"),
@@ -97,7 +97,9 @@ class Remote:
         self._wanted.update(groups)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while self._tasks and not self._joined.issuperset(groups) and self.hears:
+                while self._tasks and not self._joined.issuperset(groups):
+                    if self._is_failing:
+                        break
                     self._change.set()
                     await self._next_round()
 

@@ -5,6 +5,7 @@ import logging
 from chat import metrics
 from chat.database import in_database
 from chat.live.hub import hub
+from chat.live.remote import remote
 from chat.models import LIVE, Message
 from chat.process import PROCESS
 from chat.reply import run, turns
@@ -48,7 +49,8 @@ class Watchdog:
             heard = hub().live.get(id)
             if heard is not None and heard.text.startswith(message.text):
                 message.text = heard.text  # its writer told more than it saved
-            if message.is_by_model:  # it may go on otherwise than readers elsewhere saw it go on
+            # It may go on otherwise than readers at other processes saw it go on.
+            if message.is_by_model and not remote().is_alone:
                 await hub().reopen(message)
             turns.begin(message, found=True)
 
