@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.db import connection
 
 THREADS = 4
 
-CALLS = re.compile("/(api|chat|chat-stream|history)(/|$)")
+CALLS = re.compile(settings.API_PATHS)
 
 
 class Handler(ASGIHandler):

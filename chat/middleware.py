@@ -25,7 +25,7 @@ from django.middleware.security import SecurityMiddleware
 from django.template.loader import render_to_string
 
 PROBES = ("/healthz", "/readyz")
-API = re.compile("/(api|chat|chat-stream|history)(/|$)")
+API = re.compile(settings.API_PATHS)
 REST = re.compile("/api/v1/(?!.*/stream$)")  # where a GET only reads, and ends
 
 # a status that comes from further below than the API's own doors -> what it says to programs

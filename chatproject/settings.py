@@ -190,7 +190,8 @@ CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
 
 # Whose pages may call the API from their visitors' browsers.
 CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
-CORS_URLS_REGEX = r"^/(api/|(chat|chat/stream|chat-stream)$|history/)"
+API_PATHS = "^/(api|chat|chat-stream|history)(/|$)"  # where programs call
+CORS_URLS_REGEX = API_PATHS
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = (
     *("accept", "authorization", "content-type", "idempotency-key", "last-event-id", "x-csrftoken"),
