@@ -11,7 +11,17 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from chat import access, answers, limits, listing, mentions, metrics, protocol, revisions
+from chat import (
+    access,
+    answers,
+    end_users,
+    limits,
+    listing,
+    mentions,
+    metrics,
+    protocol,
+    revisions,
+)
 from chat.access import Right
 from chat.characters import boundary
 from chat.database import in_database
@@ -89,17 +99,6 @@ def reply_to(message: Message) -> Message | None:
     return known.first()
 
 
-async def awaited_reply(message: Message) -> Message:
-    """Return the reply to `message`. Raises Refused (`unavailable`) if nobody answers it."""
-    for live in hub().replies(message.conversation_id):
-        if live.message.reply_to_id == message.pk:
-            return live.message
-    found = await in_database(reply_to, message)
-    if found is None:
-        raise Refused("unavailable", "The message was posted, but nobody is there to answer it.")
-    return found
-
-
 def as_told(person: Person, message: Message) -> dict[str, Any]:
     """Return the contract's *message* for `person`, with what was written of it up to now."""
     told = message.as_frame(for_person=person.id)
@@ -124,15 +123,31 @@ async def send(
     message, reply, is_new = await _or_unavailable(
         _post, person, conversation, text, key, assistant, pace, key=key
     )
-    if not is_new:
-        metrics.DUPLICATES.inc()
+    if is_new:
+        await _tell_posted(message, reply, key)
     else:
-        await _publish(message, key)
-        await listing.tell(message.conversation, but_in=conversation.pk)
-        listing.count_up(message)
-    if reply is not None:
-        await _write(reply)
+        metrics.DUPLICATES.inc()
     return message, is_new
+
+
+async def say(
+    person: Person,
+    end_user: str,
+    conversation: uuid.UUID | None,
+    text: str,
+    assistant: str | None = None,
+    pace: str | None = None,
+) -> tuple[Message, Message]:
+    """Post what a program's own user says, in their newest conversation or the one with that id.
+
+    Returns that, and the reply to it. Raises Refused (`unavailable`) if nobody answers.
+    """
+    words = (text, assistant, pace)
+    message, reply = await _or_unavailable(_say, person, end_user, conversation, *words)
+    await _tell_posted(message, reply)
+    if reply is None:
+        raise Refused("unavailable", "The message was posted, but nobody is there to answer it.")
+    return message, reply
 
 
 async def stop(person: Person, conversation: Conversation, reply: int, at: int | None) -> None:
@@ -260,6 +275,14 @@ def _find(person: Person, id: int) -> tuple[Message, access.Place]:
     raise Refused("not_found", "There is no such message.")
 
 
+async def _tell_posted(message: Message, reply: Message | None, key: str | None = None) -> None:
+    await _publish(message, key)
+    await listing.tell(message.conversation, but_in=message.conversation_id)
+    listing.count_up(message)
+    if reply is not None:
+        await _write(reply)
+
+
 async def _publish(message: Message, key: str | None = None) -> None:
     own = message.as_frame(for_person=message.person_id)
     await hub().post(
@@ -324,7 +347,7 @@ def _post(
     person: Person,
     conversation: Conversation,
     text: str,
-    key: str,
+    key: str | None,
     assistant: str | None,
     pace: str | None,
 ) -> tuple[Message, Message | None, bool]:
@@ -333,13 +356,26 @@ def _post(
         with transaction.atomic():
             # Who posts here at the same moment waits, and then sees what is live.
             place = access.place(person, conversation.pk, Right.WRITE, lock=True)
-            if posted := _posted(person, place.conversation, key):
+            if key is not None and (posted := _posted(person, place.conversation, key)):
                 return posted, None, False
             limits.check_replies(person)
             limits.count_message(person)
             return *_post_new(person, place, text, key, assistant, pace), True
     except IntegrityError:  # all was deleted at the same moment
         raise Refused("not_found", "There is no such conversation any more.") from None
+
+
+def _say(
+    person: Person,
+    end_user: str,
+    id: uuid.UUID | None,
+    text: str,
+    assistant: str | None,
+    pace: str | None,
+) -> tuple[Message, Message | None]:
+    conversation = end_users.conversation_of(person, end_user, id)
+    message, reply, _ = _post(person, conversation, text, None, assistant, pace)
+    return message, reply
 
 
 def _posted(person: Person, conversation: Conversation, key: str) -> Message | None:
@@ -351,7 +387,7 @@ def _post_new(
     person: Person,
     place: access.Place,
     text: str,
-    key: str,
+    key: str | None,
     assistant: str | None,
     pace: str | None,
 ) -> tuple[Message, Message | None]:

@@ -10,6 +10,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError
 from django.http import (
@@ -131,6 +132,18 @@ class UnavailableMiddleware(SessionMiddleware):
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return _unavailable(request, error) if isinstance(error, DatabaseError) else None
+
+
+class NoticesMiddleware(MessageMiddleware):
+    """Django's messages for whoever acted; where there are none, no thread is visited for them."""
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        self.process_request(request)
+        response = await cast(Awaitable[HttpResponse], self.get_response(request))
+        kept = request._messages  # type: ignore[attr-defined]
+        if kept.used or kept.added_new:
+            return await sync_to_async(self.process_response)(request, response)
+        return response
 
 
 class HostMiddleware(CommonMiddleware):

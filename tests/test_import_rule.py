@@ -38,7 +38,7 @@ HOUSE = {
         *("chat.portable.load", "chat.portable.export"),
     ],
     "verbs": ["chat.actions", "chat.naming"],
-    "revisions": ["chat.revisions"],
+    "revisions, and what a program's users say": ["chat.revisions", "chat.end_users"],
     "limits and answers": ["chat.limits", "chat.answers", "chat.listing"],
     "who may do what": ["chat.access"],
     "people": ["chat.people"],

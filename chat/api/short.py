@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.utils.dateparse import parse_datetime
 from ninja import Field, Path, Query, Router, Schema
 from pydantic import ConfigDict
 
-from chat import actions, conversations, sse
+from chat import actions, end_users, sse
 from chat.api.document import Api
 from chat.api.doors import Call, let_in, open_for
 from chat.api.fields import MessageText, Slug, UserId
@@ -128,7 +128,7 @@ async def event_source(request: Call, asked: Query[Asked]) -> HttpResponseBase:
 async def history(request: Call, user_id: Path[UserId], page: Query[Page]) -> dict[str, Any]:
     """All that one user and the assistant said to each other, in whatever conversation."""
     until = _moment(page.before) if page.before is not None else None
-    known = await in_database(conversations.exchanges, request.auth, user_id, page.limit, until)
+    known = await in_database(end_users.exchanges, request.auth, user_id, page.limit, until)
     return {"conversations": [_exchange(*each) for each in known]}
 
 
@@ -148,12 +148,8 @@ def short_api(name: str) -> Api:
 
 async def _say(person: Person, said: Said, pace: str | None = None) -> tuple[Message, Message]:
     """Post what is said; return that, and the reply to it."""
-    conversation = await in_database(
-        conversations.of_end_user, person, said.user_id, said.conversation_id
-    )
-    words = (said.message, uuid4().hex, said.assistant, pace)
-    message, _ = await actions.send(person, conversation, *words)
-    return message, await actions.awaited_reply(message)
+    where = (said.user_id, said.conversation_id)
+    return await actions.say(person, *where, said.message, said.assistant, pace)
 
 
 async def _resumed(person: Person, last: tuple[int, int], form: sse.Form) -> HttpResponseBase:

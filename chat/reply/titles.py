@@ -33,17 +33,13 @@ _asking: PerLoop[dict[UUID, asyncio.Task[str]]] = PerLoop(dict)
 
 async def give(reply: Message) -> None:
     """Give the conversation of `reply`, which has ended, a title if it has none yet."""
-    question = None if reply.conversation.title else await in_database(_untitled, reply)
-    if question is None:
+    conversation = reply.conversation
+    if conversation.title:
         return
-    title = ""
-    if reply.is_by_model and reply.text and reply.assistant:
-        asking = asyncio.create_task(_by_model(reply.assistant, question, reply))
-        _asking()[reply.conversation_id] = asking
-        await asyncio.wait({asking})
-        _asking().pop(reply.conversation_id, None)
-        title = "" if asking.cancelled() else asking.result()
-    await name(reply.conversation, title or from_words(question.text))
+    title = await _asked_for(reply, reply.assistant) if reply.is_by_model and reply.text else ""
+    if title := await in_database(_save, reply, title):
+        conversation.title = title
+        await tell(conversation)
 
 
 def silence(conversations: Iterable[UUID]) -> None:
@@ -51,13 +47,6 @@ def silence(conversations: Iterable[UUID]) -> None:
     for conversation in conversations:
         if asking := _asking().get(conversation):
             asking.cancel()
-
-
-async def name(conversation: Conversation, title: str) -> None:
-    """Give a conversation that has no title this one, and tell everyone."""
-    if await in_database(_save, conversation.pk, title):
-        conversation.title = title
-        await tell(conversation)
 
 
 async def tell(conversation: Conversation) -> None:
@@ -77,6 +66,18 @@ def from_words(text: str) -> str:
     beginning = "".join(characters[:LONGEST])
     whole = regex.sub(r"\s\S*\Z", "", beginning)
     return regex.sub(r"\p{P}*\s*\Z", "", whole) + "…"
+
+
+async def _asked_for(reply: Message, assistant: Assistant | None) -> str:
+    """Return the title that a model gives; empty if it gives none, or there is one already."""
+    question = await in_database(_untitled, reply)
+    if question is None or assistant is None:
+        return ""
+    asking = asyncio.create_task(_by_model(assistant, question, reply))
+    _asking()[reply.conversation_id] = asking
+    await asyncio.wait({asking})
+    _asking().pop(reply.conversation_id, None)
+    return "" if asking.cancelled() else asking.result()
 
 
 async def _by_model(assistant: Assistant, question: Message, reply: Message) -> str:
@@ -119,6 +120,9 @@ def _untitled(reply: Message) -> Message | None:
     return reply.reply_to if found.exists() else None
 
 
-def _save(conversation: UUID, title: str) -> bool:
-    unnamed = Conversation.objects.filter(pk=conversation, title="")
-    return unnamed.update(title=title[:200]) == 1
+def _save(reply: Message, title: str) -> str:
+    """Save a title, without one the words that `reply` answers, if there is none yet; return it."""
+    if not title and reply.reply_to is not None:
+        title = from_words(reply.reply_to.text)
+    unnamed = Conversation.objects.filter(pk=reply.conversation_id, title="", deleted=None)
+    return title if title and unnamed.update(title=title[:200]) else ""

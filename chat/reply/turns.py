@@ -63,7 +63,7 @@ async def after(message: Message, *, seen: bool) -> None:
     """Do what there is to do when a reply has ended, which its owner has `seen` or not."""
     if message.conversation.is_room:  # each of many people sees it, or does not
         return
-    if not seen:
+    if not seen and not message.conversation.end_user:  # that is listed by their program, if at all
         await in_database(_mark_unread, message.conversation_id)
     await _list(message, typing=False, unread=not seen)
     await titles.give(message)
@@ -91,8 +91,10 @@ def _in_background(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 def _claim_next(conversation: UUID) -> Message | None:
-    waiting = Message.objects.to_be_written().filter(conversation=conversation, lease="")
-    for pulse in waiting.values_list("pk", "lease", "beat"):
+    waiting = Message.objects.live().filter(conversation=conversation, lease="")
+    if not waiting.exists():  # as nearly always
+        return None
+    for pulse in waiting.to_be_written().values_list("pk", "lease", "beat"):
         if Message.objects.claim(*pulse, new_lease=PROCESS):
             return Message.objects.find(pulse[0])
     return None
