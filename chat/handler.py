@@ -5,10 +5,11 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
-from django.db import connection
+from django.core.signals import request_started
+from django.db import close_old_connections, connection, reset_queries
 
 THREADS = 4
 
@@ -35,6 +36,23 @@ class Handler(ASGIHandler):
             return
         async with ThreadSensitiveContext(executor=next(self._threads)):
             await self.handle(scope, receive, send)
+
+
+def mend() -> None:
+    """Spare calls the visit to their thread with which Django begins every request.
+
+    What it does there is done when a request ends, too; and a call that finds its connection
+    broken closes it (see chat.database).
+    """
+    for receiver in (reset_queries, close_old_connections):
+        request_started.disconnect(receiver)
+    request_started.connect(_begin)
+
+
+async def _begin(scope: Any = None, **_: Any) -> None:
+    if scope is None or not CALLS.match(scope["path"]):
+        await sync_to_async(reset_queries)()
+        await sync_to_async(close_old_connections)()
 
 
 def _keep_open() -> None:

@@ -9,10 +9,10 @@ from channels.routing import ProtocolTypeRouter
 
 django.setup(set_prefix=False)  # the models can be imported now
 
-from chat import service  # noqa: E402
-from chat.handler import Handler  # noqa: E402
+from chat import handler, service  # noqa: E402
 from chat.routing import websocket  # noqa: E402
 
-application = ProtocolTypeRouter({"http": Handler(), "websocket": websocket})
+application = ProtocolTypeRouter({"http": handler.Handler(), "websocket": websocket})
 
+handler.mend()
 service.start_with_server()
