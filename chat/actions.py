@@ -7,6 +7,7 @@ All raise Refused, with a message for people, where they may not or cannot.
 import logging
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -344,8 +345,15 @@ def _start(person: Person) -> tuple[Conversation, Message | None]:
 
 
 def _post(
+    person: Person, conversation: Conversation, *words: Any
+) -> tuple[Message, Message | None, bool]:
+    find = partial(access.place, person, conversation.pk, Right.WRITE, lock=True)
+    return _post_at(find, person, *words)
+
+
+def _post_at(
+    find: Callable[[], access.Place],
     person: Person,
-    conversation: Conversation,
     text: str,
     key: str | None,
     assistant: str | None,
@@ -354,8 +362,7 @@ def _post(
     """Return the message, the reply to write if there is one, and whether the message is new."""
     try:
         with transaction.atomic():
-            # Who posts here at the same moment waits, and then sees what is live.
-            place = access.place(person, conversation.pk, Right.WRITE, lock=True)
+            place = find()  # who posts here at the same moment waits, and then sees what is live
             if key is not None and (posted := _posted(person, place.conversation, key)):
                 return posted, None, False
             limits.check_replies(person)
@@ -373,8 +380,8 @@ def _say(
     assistant: str | None,
     pace: str | None,
 ) -> tuple[Message, Message | None]:
-    conversation = end_users.conversation_of(person, end_user, id)
-    message, reply, _ = _post(person, conversation, text, None, assistant, pace)
+    find = partial(end_users.place, person, end_user, id)
+    message, reply, _ = _post_at(find, person, text, None, assistant, pace)
     return message, reply
 
 

@@ -5,11 +5,12 @@ All here run in the thread that speaks with the database.
 
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from chat import mentions, scripts
 from chat.assistants import scripted
@@ -55,7 +56,8 @@ def content_for(message: Message, person: Person, slug: str | None = None) -> di
     if chosen and assistant is not None and conversation.assistant_id != assistant.pk:
         conversation.assistant = assistant
         conversation.save(update_fields=["assistant"])
-    returning = message.is_not_the_first()
+    # Whether they were here before is only looked up if a rule asks.
+    returning = cast(bool, SimpleLazyObject(message.is_not_the_first))
     occasion = Occasion(scripted.MESSAGE, returning, timezone.now(), message.text)
     return scripts.answer(assistant, occasion, str(message.person))  # as they are called now
 

@@ -11,22 +11,23 @@ from chat.models import Conversation, Message
 from chat.people import Person
 
 
-def conversation_of(person: Person, end_user: str, id: UUID | None = None) -> Conversation:
-    """Return the newest conversation for one of a program's own users, or the one with that id.
+def place(person: Person, end_user: str, id: UUID | None = None) -> access.Place:
+    """Return the place for what an end user says: their newest conversation, or that with `id`.
 
-    If there is none yet it is made, without a greeting: the program has something to say.
+    If there is none yet it is made, without a greeting: the program has something to say. Nobody
+    else changes it until the transaction ends. Raises Refused (`not_found`).
     """
-    theirs = Conversation.objects.of(person.id).filter(end_user=end_user, kind=Conversation.PRIVATE)
-    if id is not None:
-        found = theirs.filter(pk=id).first()
-        if found is None:
-            raise access.unknown()
-        return found
-    found = theirs.filter(archived=False).order_by("-used").first()
+    rows = Conversation.objects.select_for_update().with_company().of(person.id)
+    theirs = rows.filter(end_user=end_user, kind=Conversation.PRIVATE)
+    newest = theirs.filter(archived=False).order_by("-used")
+    found = newest.first() if id is None else theirs.filter(pk=id).first()
     if found is None:
+        if id is not None:
+            raise access.unknown()
         limits.count_message(person)  # it too fills the database
         found = Conversation.objects.create(owner_id=person.id, end_user=end_user)
-    return found
+        found.is_shared = False
+    return access.Place(found, access.OWNER)
 
 
 def exchanges(
