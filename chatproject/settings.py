@@ -21,6 +21,7 @@ OWN_SECRETS = (
     *("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "EMAIL_URL"),
 )
 FOREIGN_SECRETS = re.compile("PASS|^(PG|AWS_|DJANGO_)")
+DEVELOPMENT_KEY = "for-development-only-" + "0123456789" * 5  # which everybody knows
 MAIL_WISHES = ([("tls", "1")], [("tls", "0")])
 COMMAND = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else ""
 
@@ -85,7 +86,7 @@ def secret_key() -> str:
     if key := os.environ.get("SECRET_KEY", "").strip():
         return key
     if DEVELOPMENT:
-        return "for-development-only-" + "0123456789" * 5
+        return DEVELOPMENT_KEY
     refuse("SECRET_KEY", "not set; give a long random text, or a file of it in SECRET_KEY_FILE")
 
 
@@ -257,6 +258,9 @@ ASGI_APPLICATION = "chatproject.asgi.application"
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# How many processes serve, as hosts of applications say it. None is started for it: it is for
+# chat.checks.
+WEB_CONCURRENCY = number("WEB_CONCURRENCY", 1)
 REDIS_URLS = redis_urls()
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": (
@@ -346,7 +350,8 @@ USE_I18N = USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or BASE_DIR / "staticfiles").resolve()
+OWN_STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or OWN_STATIC_ROOT).resolve()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "chat.static_files.HashedStorage"},
@@ -357,7 +362,8 @@ SERVESTATIC_USE_STATIC_ROOT = STATIC_ROOT.is_dir()
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_USE_MANIFEST = False
 
-if flag("SECURE_PROXY", default=False):
+SECURE_PROXY = flag("SECURE_PROXY", default=False)
+if SECURE_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the host itself, without TLS

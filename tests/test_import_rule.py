@@ -80,6 +80,7 @@ HOUSE = {
         "chat.portable.places",
         *(
             "chat.cache",
+            "chat.checks",
             "chat.process",
             "chat.characters",
             "chat.metrics",
