@@ -3,7 +3,9 @@
 import math
 import time
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -25,20 +27,20 @@ def count_message(person: Person, messages: int = 1) -> None:
     if not person.guest:
         return
     limit = settings.GUEST_MESSAGES_PER_MINUTE
-    if _count("messages", person, min(messages, limit) or 1) > limit:
+    if _count("messages", person.id, min(messages, limit) or 1) > limit:
         what = "message" if limit == 1 else "messages"
         raise rate_limited(f"At most {limit} {what} a minute.", retry_after=_rest_of_minute())
 
 
 def count_search(person: Person) -> None:
     """Count one more search, which may be long; raise Refused if it is too many in this minute."""
-    if _count("searches", person) > SEARCHES_A_MINUTE:
+    if _count("searches", person.id) > SEARCHES_A_MINUTE:
         raise rate_limited("Too many searches.", retry_after=_rest_of_minute())
 
 
 def count_name(person: Person) -> None:
     """Count another name that somebody wants; raise Refused if they are too many in this minute."""
-    if _count("names", person) > NAMES_A_MINUTE:
+    if _count("names", person.id) > NAMES_A_MINUTE:
         raise rate_limited("Too many names at once.", retry_after=_rest_of_minute())
 
 
@@ -65,7 +67,41 @@ def count_request(person: Person) -> Allowance | None:
     limit = settings.API_REQUESTS_PER_MINUTE
     if not limit:
         return None
-    return Allowance(limit, limit - _count("requests", person), _rest_of_minute())
+    return Allowance(limit, limit - _count("requests", person.id), _rest_of_minute())
+
+
+def count_conversation(person: Person) -> None:
+    """Count another conversation of a guest, as a message, and by where they come from.
+
+    Who throws their cookie away is a new guest each time, to whom no other limit applies. Raises
+    Refused if it is one too many in this minute.
+    """
+    count_message(person)  # it too fills the database
+    limit = settings.GUEST_CONVERSATIONS_PER_MINUTE
+    if not (person.guest and person.address and limit):
+        return
+    if _count("conversations", person.address) > limit:
+        what = "Too many new conversations from your network."
+        raise rate_limited(what, retry_after=_rest_of_minute())
+
+
+def address_of(peer: str, forwarded: str) -> str:
+    """Return by what somebody is counted who comes from `peer`; empty for this very machine.
+
+    A proxy adds to the end of X-Forwarded-For (`forwarded`) from where it was asked; what stands
+    before that may be made up. Of IPv6, homes have as much as 64 bits can tell apart.
+    """
+    added = forwarded.rpartition(",")[2].strip()
+    told = added if settings.SECURE_PROXY and added else peer
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return told
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return ""
+    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
 
 
 def check_replies(person: Person) -> None:
@@ -88,9 +124,9 @@ def rate_limited(detail: str, retry_after: float, **more: Any) -> Refused:
     return Refused("rate_limited", detail, retry_after=wait, **more)
 
 
-def _count(what: str, person: Person, more: int = 1) -> int:
+def _count(what: str, whose: UUID | str, more: int = 1) -> int:
     """Return how many there were in this minute, with these."""
-    key = f"{what}:{person.id}:{time.time() // MINUTE:.0f}"
+    key = f"{what}:{whose}:{time.time() // MINUTE:.0f}"
     cache.add(key, 0, timeout=2 * MINUTE)
     return cache.incr(key, more)
 

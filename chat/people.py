@@ -30,6 +30,7 @@ class Person:
     staff: bool = False
     api_key: int | None = field(default=None, compare=False)  # by which they came, if they did
     session: str = field(default="", compare=False)  # the key of the one they came by, if any
+    address: str = field(default="", compare=False)  # where a guest comes from, for limits
 
     @classmethod
     def account(cls, user: User, api_key: int | None = None) -> "Person":

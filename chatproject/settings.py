@@ -207,6 +207,10 @@ LOG_LEVEL = os.environ.get("LOG_LEVEL", "").upper() or "INFO"
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     refuse("LOG_LEVEL", f"{LOG_LEVEL!r} is none of DEBUG, INFO, WARNING, ERROR, CRITICAL")
 
+LOG_FORMAT = os.environ.get("LOG_FORMAT", "").lower() or "line"
+if LOG_FORMAT not in ("line", "json"):
+    refuse("LOG_FORMAT", f"{LOG_FORMAT!r} is neither line nor json")
+
 INSTALLED_APPS = [
     "chat",  # before daphne: its runserver is daphne's, which first brings the database up to date
     "daphne",
@@ -366,7 +370,7 @@ SECURE_PROXY = flag("SECURE_PROXY", default=False)
 if SECURE_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the host itself, without TLS
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked by the host, without TLS
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     # Whom a limit is for: what the proxy says, at the end of X-Forwarded-For. Before that a client
@@ -416,28 +420,35 @@ LOGGING = {
             "callback": without_traceback,
         }
     },
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "chat.logs.Line", "tells_all": DEBUG},
+        "json": {"()": "chat.logs.Json", "tells_all": DEBUG},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["without_traceback"],
         }
     },
     "loggers": {
         **{
             name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
-            for name in ("chat", "django")
+            for name in ("chat", "django", "daphne")
         },
+        # It would tell each statement with all that is stored by it.
+        "django.db.backends": {"level": "INFO"},
         # That Redis is gone, and there again, chat.live.remote says; this would, with each try.
         "channels_redis": {"level": "CRITICAL", "propagate": False},
         # Each request to a provider is a line of theirs, which says nothing that is not known.
         **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "openai", "anthropic")},
     },
+    "root": {"handlers": ["console"], "level": "WARNING"},  # what is said by anybody else
 }
 
 # What a guest, who is nobody in particular, may take.
 GUEST_CONNECTIONS = number("GUEST_CONNECTIONS", 50)
+GUEST_CONVERSATIONS_PER_MINUTE = number("GUEST_CONVERSATIONS_PER_MINUTE", 60)  # of one address
 GUEST_REPLIES_AT_A_TIME = number("GUEST_REPLIES_AT_A_TIME", 5)
 GUEST_MESSAGES_PER_MINUTE = number("GUEST_MESSAGES_PER_MINUTE", 30)
 

@@ -76,6 +76,7 @@ HOUSE = {
     "failures of providers": ["chat.assistants.failures"],
     "the contract of providers": ["chat.assistants.base"],
     "files of the browser's side": ["chat.assets", "chat.static_files"],
+    "how it is logged": ["chat.logs", "chat.proxies"],
     "pure stations": [
         "chat.portable.places",
         *(
