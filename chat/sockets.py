@@ -94,6 +94,7 @@ class Flow:
                 await asyncio.wait_for(self._has_room.wait(), PATIENCE)
             except TimeoutError:
                 if _unread(self._transport) >= unread:
+                    metrics.SLOW_READERS.inc()
                     self._transport.abortConnection()
                     return
 
