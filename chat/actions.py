@@ -313,7 +313,7 @@ async def _or_unavailable(function: Callable[..., R], *args: Any, **whose: Any) 
 
 
 def _start(person: Person) -> tuple[Conversation, Message | None]:
-    limits.count_conversation(person)
+    limits.count_message(person)  # an opening counts as one: it too fills the database
     with transaction.atomic():
         conversation = Conversation.objects.create(owner_id=person.id)
         conversation.is_shared = False

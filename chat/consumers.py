@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -126,10 +125,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             await self.close(1011)
 
     async def _join(self) -> None:
-        person = await in_database(at_socket, self.scope["headers"])
+        peer, _ = self.scope.get("client") or ("", 0)
+        person = await in_database(at_socket, self.scope["headers"], peer)
         if person is None:
             raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
-        self._person = person = replace(person, address=self._address())
+        self._person = person
         limits.check_connections(person, hub().connections(person.id))
         self._viewer, greeting = await self._open(person)
         self._about = logs.about(self._conversation.pk)
@@ -141,11 +141,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         await self._read()
         if greeting is not None:
             actions.begin(greeting)
-
-    def _address(self) -> str:
-        peer, _ = self.scope.get("client") or ("", 0)
-        forwarded = dict(self.scope["headers"]).get(b"x-forwarded-for", b"")
-        return limits.address_of(peer, forwarded.decode("latin1"))
 
     async def _open(self, person: Person) -> tuple[Viewer, Message | None]:
         """Find the conversation, or open a new one; return who watches it, and its greeting."""

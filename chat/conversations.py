@@ -137,7 +137,7 @@ def of_end_user(person: Person, end_user: str, id: UUID | None = None) -> Conver
         return found
     found = theirs.filter(archived=False).order_by("-used").first()
     if found is None:
-        limits.count_conversation(person)
+        limits.count_message(person)  # it too fills the database
         found = Conversation.objects.create(owner_id=person.id, end_user=end_user)
     return found
 
@@ -220,7 +220,7 @@ def _remove_rows(rows: QuerySet[Any]) -> None:
 
 
 def _create(person: Person, title: str, end_user: str) -> Conversation:
-    limits.count_conversation(person)
+    limits.count_message(person)  # it too fills the database
     owner, now = person.user(), timezone.now()
     return Conversation.objects.create(owner=owner, title=title, end_user=end_user, written=now)
 

@@ -3,7 +3,6 @@
 import math
 import time
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from chat.models import Message
 from chat.people import Person
 from chat.protocol import Refused
 
-MINUTE = 60
+MINUTE, HOUR = 60, 3600
 SEARCHES_A_MINUTE = 120
 NAMES_A_MINUTE = 20
 
@@ -22,7 +21,8 @@ NAMES_A_MINUTE = 20
 def count_message(person: Person, messages: int = 1) -> None:
     """Count another message of a guest; raise Refused if it is too many in this minute.
 
-    What is as large as several `messages` counts as so many, at most as all of a minute.
+    Or if too many guests are new who come from where they do. What is as large as several
+    `messages` counts as so many, at most as all of a minute.
     """
     if not person.guest:
         return
@@ -30,6 +30,7 @@ def count_message(person: Person, messages: int = 1) -> None:
     if _count("messages", person.id, min(messages, limit) or 1) > limit:
         what = "message" if limit == 1 else "messages"
         raise rate_limited(f"At most {limit} {what} a minute.", retry_after=_rest_of_minute())
+    _count_newcomer(person)
 
 
 def count_search(person: Person) -> None:
@@ -70,38 +71,18 @@ def count_request(person: Person) -> Allowance | None:
     return Allowance(limit, limit - _count("requests", person.id), _rest_of_minute())
 
 
-def count_conversation(person: Person) -> None:
-    """Count another conversation of a guest, as a message, and by where they come from.
+def _count_newcomer(person: Person) -> None:
+    """Count a guest who writes for the first time, by where they come from.
 
-    Who throws their cookie away is a new guest each time, to whom no other limit applies. Raises
-    Refused if it is one too many in this minute.
+    Who throws their cookie away is a new guest each time, to whom no other limit applies.
     """
-    count_message(person)  # it too fills the database
-    limit = settings.GUEST_CONVERSATIONS_PER_MINUTE
-    if not (person.guest and person.address and limit):
+    limit, known = settings.NEW_GUESTS_PER_MINUTE, f"wrote:{person.id}"
+    if not (person.address and limit) or cache.get(known):
         return
-    if _count("conversations", person.address) > limit:
-        what = "Too many new conversations from your network."
+    if _count("newcomers", person.address) > limit:
+        what = "Too many new guests from your network."
         raise rate_limited(what, retry_after=_rest_of_minute())
-
-
-def address_of(peer: str, forwarded: str) -> str:
-    """Return by what somebody is counted who comes from `peer`; empty for this very machine.
-
-    A proxy adds to the end of X-Forwarded-For (`forwarded`) from where it was asked; what stands
-    before that may be made up. Of IPv6, homes have as much as 64 bits can tell apart.
-    """
-    added = forwarded.rpartition(",")[2].strip()
-    told = added if settings.SECURE_PROXY and added else peer
-    try:
-        address = ip_address(told)
-    except ValueError:
-        return told
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    if address.is_loopback:
-        return ""
-    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
+    cache.set(known, True, HOUR)
 
 
 def check_replies(person: Person) -> None:

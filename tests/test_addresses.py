@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat import limits, proxies
+from chat import people, proxies
 from tests.client import Client
 from tests.server import Server, running
 
@@ -16,7 +16,7 @@ TOKEN = "a token for tests, used nowhere else"
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that believes in a proxy, and lets an address do little."""
-    few = {"GUEST_CONVERSATIONS_PER_MINUTE": "3", "METRICS_TOKEN": TOKEN}
+    few = {"NEW_GUESTS_PER_MINUTE": "3", "METRICS_TOKEN": TOKEN}
     with running(tmp_path_factory.mktemp("proxied"), SECURE_PROXY="1", **few) as it:
         yield it
 
@@ -25,6 +25,14 @@ def coming_from(server: Server, *addresses: str, path: str = "/ws/chat/") -> Cli
     """Somebody who has no cookie, as a proxy tells of them."""
     told = {"x-forwarded-proto": "https", "x-forwarded-for": ", ".join(addresses)}
     return Client(server.url, path, origin=server.url, **told)
+
+
+async def said_by_somebody_new(server: Server, address: str) -> str | None:
+    """Say something in the Lobby; return the code with which it was refused, if it was."""
+    async with coming_from(server, address, path="/ws/rooms/lobby/") as guest:
+        await guest.send("message.send", text="me again", key="again")
+        answer = await guest.until(lambda frame: frame.get("key") == "again")
+        return answer and answer.get("code")
 
 
 async def test_who_throws_their_cookie_away_is_limited_all_the_same(proxied: Server) -> None:
@@ -38,8 +46,10 @@ async def test_who_throws_their_cookie_away_is_limited_all_the_same(proxied: Ser
     assert opened in range(3, 7)
     async with coming_from(proxied, "203.0.113.9", "203.0.113.10") as other:
         assert other.ready, "somebody else may"
-        async with coming_from(proxied, "203.0.113.9", path="/ws/rooms/lobby/") as guest:
-            assert guest.ready, "and it is no new conversation"
+        codes = [await said_by_somebody_new(proxied, "203.0.113.9") for _ in range(7)]
+        assert "rate_limited" in codes, "in a room one may read, but not write"
+        for _ in range(5):
+            await other.end(await other.post("hi"))
     for _ in range(5):
         async with Client(proxied.url, origin=proxied.url) as guest:
             assert guest.ready, "from this very machine nobody is limited"
@@ -100,4 +110,4 @@ def test_by_what_somebody_is_counted(
     settings: Any, proxy: bool, peer: str, forwarded: str, wanted: str
 ) -> None:
     settings.SECURE_PROXY = proxy
-    assert limits.address_of(peer, forwarded) == wanted
+    assert people.address_of(peer, forwarded) == wanted

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import replace
 from traceback import format_tb
 from typing import Any, NoReturn
 
@@ -68,9 +67,7 @@ async def let_in_with_file(request: HttpRequest) -> Person:
 def _let_in(request: HttpRequest, limit: int) -> Person:
     # Read here, with a limit: what comes in chunks has no length that could be looked at before.
     request._body = body(request, limit)
-    told = request.META
-    address = limits.address_of(told["REMOTE_ADDR"], told.get("HTTP_X_FORWARDED_FOR", ""))
-    person = replace(caller(request), address=address)
+    person = caller(request)
     if allowance := limits.count_request(person):
         request.allowance = allowance  # type: ignore[attr-defined]  # told in the answer's headers
         allowance.check()
