@@ -434,7 +434,7 @@ LOGGING = {
     "loggers": {
         **{
             name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
-            for name in ("chat", "django", "daphne")
+            for name in ("chat", "django", *(() if COMMAND == "runserver" else ("daphne",)))
         },
         # It would tell each statement with all that is stored by it.
         "django.db.backends": {"level": "INFO"},
