@@ -12,7 +12,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from chat import access, actions, answers, limits, listing, protocol
+from chat import access, actions, answers, limits, listing, logs, protocol
 from chat.database import in_database
 from chat.live.following import following
 from chat.live.hub import LiveReply, Send, Viewer, hub
@@ -81,16 +81,22 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._link: str | None = None  # the token of the link by which they watch
         self._has_company = False  # others may write here too
         self._is_counted = False  # among those who are here
+        self._code: int | None = None  # with which it was closed
+        self._about: dict[str, Any] | None = None  # what lines of the log are about
 
     async def __call__(self, scope: Frame, receive: Receive, send: Send) -> None:
         # Channels' own way here has two tasks for every frame, and a visit to the database thread.
         self.scope, self.base_send = scope, send
+        logs.begin_connection()
+        began = time.monotonic()
         try:
             with suppress(StopConsumer):
                 while True:
                     await self.dispatch(await receive())
         finally:  # whether they left, or the server cancels what waited for too long
             self._leave()
+            seconds = time.monotonic() - began
+            logger.info("closed with %s after %.1f seconds", self._code, seconds, extra=self._about)
 
     async def dispatch(self, message: Frame) -> None:
         match message["type"]:
@@ -99,6 +105,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             case "websocket.connect":
                 await self.connect()
             case "websocket.disconnect":
+                self._code = self._code or message.get("code")
                 raise StopConsumer
 
     # --- coming and going
@@ -107,6 +114,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         await self.accept()
         try:
             await self._join()
+            logger.info("opened", extra=self._about)
         except Refused as refused:
             await self.close(CLOSE_CODES[refused.code])
         except DatabaseError as error:
@@ -117,12 +125,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             await self.close(1011)
 
     async def _join(self) -> None:
-        person = await in_database(at_socket, self.scope["headers"])
+        peer, _ = self.scope.get("client") or ("", 0)
+        person = await in_database(at_socket, self.scope["headers"], peer)
         if person is None:
             raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
         self._person = person
         limits.check_connections(person, hub().connections(person.id))
         self._viewer, greeting = await self._open(person)
+        self._about = logs.about(self._conversation.pk)
         limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
         self.scope = {}  # headers and the like; nobody asks for them any more
         hub().watch(self._viewer)
@@ -395,6 +405,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         self._leave()
+        self._code = self._code or code
         if code in ABUSE:
             self._deaf = True
             self._todo.clear()

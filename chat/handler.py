@@ -11,6 +11,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_started
 from django.db import close_old_connections, connection, reset_queries
 
+from chat import logs, proxies
+
 THREADS = 4
 
 CALLS = re.compile(settings.API_PATHS)
@@ -25,12 +27,15 @@ class Handler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
+        self._watch = proxies.Watch()
         # SQLite has one writer at a time: others would wait for it, and sleep too long meanwhile.
         count = 1 if connection.vendor == "sqlite" else THREADS
         threads = [ThreadPoolExecutor(1, f"calls-{n}", _keep_open) for n in range(count)]
         self._threads = itertools.cycle(threads)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        logs.begin_connection()
+        self._watch.look(scope)
         if not CALLS.match(scope["path"]):
             await super().__call__(scope, receive, send)
             return

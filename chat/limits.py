@@ -4,6 +4,7 @@ import math
 import time
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -12,7 +13,7 @@ from chat.models import Message
 from chat.people import Person
 from chat.protocol import Refused
 
-MINUTE = 60
+MINUTE, HOUR = 60, 3600
 SEARCHES_A_MINUTE = 120
 NAMES_A_MINUTE = 20
 
@@ -20,25 +21,27 @@ NAMES_A_MINUTE = 20
 def count_message(person: Person, messages: int = 1) -> None:
     """Count another message of a guest; raise Refused if it is too many in this minute.
 
-    What is as large as several `messages` counts as so many, at most as all of a minute.
+    Or if too many guests are new who come from where they do. What is as large as several
+    `messages` counts as so many, at most as all of a minute.
     """
     if not person.guest:
         return
     limit = settings.GUEST_MESSAGES_PER_MINUTE
-    if _count("messages", person, min(messages, limit) or 1) > limit:
+    if _count("messages", person.id, min(messages, limit) or 1) > limit:
         what = "message" if limit == 1 else "messages"
         raise rate_limited(f"At most {limit} {what} a minute.", retry_after=_rest_of_minute())
+    _count_newcomer(person)
 
 
 def count_search(person: Person) -> None:
     """Count one more search, which may be long; raise Refused if it is too many in this minute."""
-    if _count("searches", person) > SEARCHES_A_MINUTE:
+    if _count("searches", person.id) > SEARCHES_A_MINUTE:
         raise rate_limited("Too many searches.", retry_after=_rest_of_minute())
 
 
 def count_name(person: Person) -> None:
     """Count another name that somebody wants; raise Refused if they are too many in this minute."""
-    if _count("names", person) > NAMES_A_MINUTE:
+    if _count("names", person.id) > NAMES_A_MINUTE:
         raise rate_limited("Too many names at once.", retry_after=_rest_of_minute())
 
 
@@ -65,7 +68,21 @@ def count_request(person: Person) -> Allowance | None:
     limit = settings.API_REQUESTS_PER_MINUTE
     if not limit:
         return None
-    return Allowance(limit, limit - _count("requests", person), _rest_of_minute())
+    return Allowance(limit, limit - _count("requests", person.id), _rest_of_minute())
+
+
+def _count_newcomer(person: Person) -> None:
+    """Count a guest who writes for the first time, by where they come from.
+
+    Who throws their cookie away is a new guest each time, to whom no other limit applies.
+    """
+    limit, known = settings.NEW_GUESTS_PER_MINUTE, f"wrote:{person.id}"
+    if not (person.address and limit) or cache.get(known):
+        return
+    if _count("newcomers", person.address) > limit:
+        what = "Too many new guests from your network."
+        raise rate_limited(what, retry_after=_rest_of_minute())
+    cache.set(known, True, HOUR)
 
 
 def check_replies(person: Person) -> None:
@@ -88,9 +105,9 @@ def rate_limited(detail: str, retry_after: float, **more: Any) -> Refused:
     return Refused("rate_limited", detail, retry_after=wait, **more)
 
 
-def _count(what: str, person: Person, more: int = 1) -> int:
+def _count(what: str, whose: UUID | str, more: int = 1) -> int:
     """Return how many there were in this minute, with these."""
-    key = f"{what}:{person.id}:{time.time() // MINUTE:.0f}"
+    key = f"{what}:{whose}:{time.time() // MINUTE:.0f}"
     cache.add(key, 0, timeout=2 * MINUTE)
     return cache.incr(key, more)
 

@@ -1,4 +1,4 @@
-"""What is counted and measured, for Prometheus."""
+"""What is counted and measured, for Prometheus; each process tells what itself has seen."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -19,6 +19,8 @@ CONNECTIONS = Gauge("chat_connections", "WebSockets, and requests that are answe
 VIEWERS = Gauge("chat_viewers", "Those who watch a conversation.")
 WRITING = Gauge("chat_replies_being_written", "Replies that this process writes now.")
 REPLIES = Counter("chat_replies", "Replies that ended, by their status.", ["status"])
+for status in ("complete", "stopped", "failed", "interrupted"):
+    REPLIES.labels(status)
 CHARACTERS = Counter("chat_characters_delivered", "Characters, times those who were sent them.")
 LATE_SECONDS = Histogram(
     "chat_character_late_seconds",
@@ -30,6 +32,8 @@ DUPLICATES = Counter("chat_duplicates_dropped", "Messages and texts that were kn
 TAKEOVERS = Counter("chat_takeovers", "Replies whose writer was gone, that go on here.")
 SLOW_READERS = Counter("chat_slow_readers_closed", "Connections closed as nobody read.")
 EVENTS = Counter("chat_layer_events", "What was said to other processes, or not.", ["outcome"])
+for outcome in ("sent", "missed"):
+    EVENTS.labels(outcome)  # so that it is 0 before it first happens, and its rise is seen
 SAVE_SECONDS = Histogram(
     "chat_database_save_seconds",
     "Saving all replies that are being written, together.",

@@ -25,7 +25,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.template.loader import render_to_string
 
-PROBES = ("/healthz", "/readyz")
+from chat.proxies import PROBES
+
 API = re.compile(settings.API_PATHS)
 REST = re.compile("/api/v1/(?!.*/stream$)")  # where a GET only reads, and ends
 

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +31,7 @@ class Person:
     staff: bool = False
     api_key: int | None = field(default=None, compare=False)  # by which they came, if they did
     session: str = field(default="", compare=False)  # the key of the one they came by, if any
+    address: str = field(default="", compare=False)  # where a guest comes from, for limits
 
     @classmethod
     def account(cls, user: User, api_key: int | None = None) -> "Person":
@@ -82,14 +84,17 @@ def in_session(request: HttpRequest) -> Person:
     if person is None:
         id = uuid.uuid4()
         request.session[VISITOR] = str(id)
-        person = Person.visitor(id)
+        person = replace(Person.visitor(id), address=_address_in(request))
     return person
 
 
 def known_in_session(request: HttpRequest) -> Person | None:
     """Return who `request` comes from, if they were here before. Raises as `in_session` does."""
     person = _of_session(request.session, request.user)
-    return person and replace(person, session=request.session.session_key or "")
+    if person is None:
+        return None
+    session = request.session.session_key or ""
+    return replace(person, session=session, address=_address_in(request))
 
 
 def visitor_in(session: SessionBase) -> uuid.UUID | None:
@@ -107,19 +112,45 @@ def guest_before_login(request: HttpRequest) -> Person | None:
     return guest if guest and request.user.is_authenticated and guest.guest else None
 
 
-def at_socket(headers: list[tuple[bytes, bytes]]) -> Person | None:
-    """Return who opened a WebSocket, by the headers of its handshake.
+def at_socket(headers: list[tuple[bytes, bytes]], peer: str = "") -> Person | None:
+    """Return who opened a WebSocket from the address `peer`, by the headers of its handshake.
 
     The session cookie counts, else an API key, else a browser's page makes one a guest for as
     long as the connection lasts; a program (which sends no Origin) without a key is nobody: None.
     Raises Refused (`forbidden`) for somebody whose account was switched off.
     """
     named = {name: value.decode("latin1") for name, value in headers}
+    address = address_of(peer, named.get(b"x-forwarded-for", ""))
     if b"origin" in named and (person := _of_cookies(named.get(b"cookie", ""))):
-        return person
+        return replace(person, address=address)
     if key := key_in(named.get(b"authorization", "")):
         return holder(key)
-    return Person.visitor(uuid.uuid4()) if b"origin" in named else None
+    guest = Person.visitor(uuid.uuid4())
+    return replace(guest, address=address) if b"origin" in named else None
+
+
+def address_of(peer: str, forwarded: str) -> str:
+    """Return by what somebody is counted who comes from `peer`; empty for this very machine.
+
+    A proxy adds to the end of X-Forwarded-For (`forwarded`) from where it was asked; what stands
+    before that may be made up. Of IPv6, homes have as much as 64 bits can tell apart.
+    """
+    added = forwarded.rpartition(",")[2].strip()
+    told = added if settings.SECURE_PROXY and added else peer
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return told
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return ""
+    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
+
+
+def _address_in(request: HttpRequest) -> str:
+    told = request.META
+    return address_of(told.get("REMOTE_ADDR", ""), told.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def key_in(authorization: str) -> str:
@@ -150,7 +181,9 @@ def _of_cookies(header: str) -> Person | None:
 def again(person: Person) -> Person:
     """Return who `person` is now: they may have another name."""
     user = User.objects.filter(pk=person.id).first()
-    return replace(Person.account(user), session=person.session) if user else person
+    if user is None:
+        return person
+    return replace(Person.account(user), session=person.session, address=person.address)
 
 
 def check_session(person: Person) -> None:

@@ -14,12 +14,13 @@ from autobahn.exception import Disconnected
 from autobahn.websocket import protocol as autobahn
 from autobahn.websocket.protocol import PreparedMessage
 from daphne import http_protocol
+from daphne.access import AccessLogGenerator
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 
-from chat import metrics
+from chat import logs, metrics
 from chat.live.per_loop import PerLoop
 from chat.protocol import ACK_PATIENCE, LARGEST_FRAME, TOO_SLOW
 
@@ -93,6 +94,7 @@ class Flow:
                 await asyncio.wait_for(self._has_room.wait(), PATIENCE)
             except TimeoutError:
                 if _unread(self._transport) >= unread:
+                    metrics.SLOW_READERS.inc()
                     self._transport.abortConnection()
                     return
 
@@ -328,6 +330,7 @@ def _nothing(value: object) -> str:
 
 def mend() -> None:
     """Let Daphne use the Socket above, from the next connection on."""
+    AccessLogGenerator.write_entry = logs.write_entry
     WebSocketFactory.protocol = Socket
     http_protocol.WebRequest = Request
     Server.handle_reply = _reply

@@ -11,7 +11,7 @@ from typing import Any, Self
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from chat import people, protocol
+from chat import metrics, people, protocol
 from chat.characters import split
 from chat.database import in_database
 from chat.live.following import following
@@ -284,6 +284,7 @@ async def _events(
             for character in characters:
                 at += len(character)
                 events.append(f"id: {id}:{at}\n{say(character)}")
+            metrics.CHARACTERS.inc(len(characters))
             yield "".join(events).encode() or COMMENT
         if reader.end is not None:
             yield f"id: {id}:{reader.end['length']}\n{form.end(message, reader.end)}".encode()

@@ -21,6 +21,7 @@ OWN_SECRETS = (
     *("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "EMAIL_URL"),
 )
 FOREIGN_SECRETS = re.compile("PASS|^(PG|AWS_|DJANGO_)")
+DEVELOPMENT_KEY = "for-development-only-" + "0123456789" * 5  # which everybody knows
 MAIL_WISHES = ([("tls", "1")], [("tls", "0")])
 COMMAND = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else ""
 
@@ -85,7 +86,7 @@ def secret_key() -> str:
     if key := os.environ.get("SECRET_KEY", "").strip():
         return key
     if DEVELOPMENT:
-        return "for-development-only-" + "0123456789" * 5
+        return DEVELOPMENT_KEY
     refuse("SECRET_KEY", "not set; give a long random text, or a file of it in SECRET_KEY_FILE")
 
 
@@ -206,6 +207,10 @@ LOG_LEVEL = os.environ.get("LOG_LEVEL", "").upper() or "INFO"
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     refuse("LOG_LEVEL", f"{LOG_LEVEL!r} is none of DEBUG, INFO, WARNING, ERROR, CRITICAL")
 
+LOG_FORMAT = os.environ.get("LOG_FORMAT", "").lower() or "line"
+if LOG_FORMAT not in ("line", "json"):
+    refuse("LOG_FORMAT", f"{LOG_FORMAT!r} is neither line nor json")
+
 INSTALLED_APPS = [
     "chat",  # before daphne: its runserver is daphne's, which first brings the database up to date
     "daphne",
@@ -257,6 +262,9 @@ ASGI_APPLICATION = "chatproject.asgi.application"
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# How many processes serve, as hosts of applications say it. None is started for it: it is for
+# chat.checks.
+WEB_CONCURRENCY = number("WEB_CONCURRENCY", 1)
 REDIS_URLS = redis_urls()
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": (
@@ -346,7 +354,8 @@ USE_I18N = USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or BASE_DIR / "staticfiles").resolve()
+OWN_STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or OWN_STATIC_ROOT).resolve()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "chat.static_files.HashedStorage"},
@@ -357,10 +366,11 @@ SERVESTATIC_USE_STATIC_ROOT = STATIC_ROOT.is_dir()
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_USE_MANIFEST = False
 
-if flag("SECURE_PROXY", default=False):
+SECURE_PROXY = flag("SECURE_PROXY", default=False)
+if SECURE_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the host itself, without TLS
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked by the host, without TLS
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     # Whom a limit is for: what the proxy says, at the end of X-Forwarded-For. Before that a client
@@ -410,28 +420,35 @@ LOGGING = {
             "callback": without_traceback,
         }
     },
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "chat.logs.Line", "tells_all": DEBUG},
+        "json": {"()": "chat.logs.Json", "tells_all": DEBUG},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["without_traceback"],
         }
     },
     "loggers": {
         **{
             name: {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False}
-            for name in ("chat", "django")
+            for name in ("chat", "django", *(() if COMMAND == "runserver" else ("daphne",)))
         },
+        # It would tell each statement with all that is stored by it.
+        "django.db.backends": {"level": "INFO"},
         # That Redis is gone, and there again, chat.live.remote says; this would, with each try.
         "channels_redis": {"level": "CRITICAL", "propagate": False},
         # Each request to a provider is a line of theirs, which says nothing that is not known.
         **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "openai", "anthropic")},
     },
+    "root": {"handlers": ["console"], "level": "WARNING"},  # what is said by anybody else
 }
 
 # What a guest, who is nobody in particular, may take.
 GUEST_CONNECTIONS = number("GUEST_CONNECTIONS", 50)
+NEW_GUESTS_PER_MINUTE = number("NEW_GUESTS_PER_MINUTE", 60)  # of one address
 GUEST_REPLIES_AT_A_TIME = number("GUEST_REPLIES_AT_A_TIME", 5)
 GUEST_MESSAGES_PER_MINUTE = number("GUEST_MESSAGES_PER_MINUTE", 30)
 

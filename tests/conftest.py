@@ -14,6 +14,7 @@ import tests.passwords  # noqa: F401 - makes them cheap
 from tests.browser import WHOLE, arrive, browser, launch  # noqa: F401 - fixtures
 from tests.client import Client, session
 from tests.events import Program
+from tests.measured import TOKEN
 from tests.providers import Answer
 from tests.server import Server, running
 
@@ -69,6 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "GUEST_MESSAGES_PER_MINUTE": "10000",
         "GUEST_REPLIES_AT_A_TIME": "1000",
         "API_REQUESTS_PER_MINUTE": "0",
+        "METRICS_TOKEN": TOKEN,
     }
     with running(folder, **without_limits) as it:
         yield it

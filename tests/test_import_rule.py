@@ -76,10 +76,12 @@ HOUSE = {
     "failures of providers": ["chat.assistants.failures"],
     "the contract of providers": ["chat.assistants.base"],
     "files of the browser's side": ["chat.assets", "chat.static_files"],
+    "how it is logged": ["chat.logs", "chat.proxies"],
     "pure stations": [
         "chat.portable.places",
         *(
             "chat.cache",
+            "chat.checks",
             "chat.process",
             "chat.characters",
             "chat.metrics",

@@ -24,6 +24,7 @@ from chat.reply import run
 from chat.reply.journal import keeper
 from tests.client import Client, session
 from tests.conftest import Visit
+from tests.measured import measured
 from tests.server import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,6 +164,7 @@ def locked(database: str | Path) -> Iterator[None]:
 async def test_locked_database_delays_saving_only(visit: Visit, server: Server) -> None:
     server.manage("reply", "locked", "--text", TEXT, "--trigger", "keyword", "--keywords", "locked")
     cookie = session(server.url)
+    missed = measured(server, "chat_database_saves_failed_total")
     async with visit(cookie=cookie) as alice:
         reply = await alice.post("locked")
         await alice.until(lambda frame: frame.get("reply") == reply and frame.get("at") == 5)
@@ -172,6 +174,7 @@ async def test_locked_database_delays_saving_only(visit: Visit, server: Server) 
         assert (await alice.end(reply))["status"] == "complete"
     async with visit(alice.own_path, cookie=cookie) as alice:
         assert alice.texts[reply] == TEXT
+    assert measured(server, "chat_database_saves_failed_total") > missed
 
 
 def wait_for_log(server: Server, words: str) -> None:

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.client import Client, session
 from tests.conftest import Visit
+from tests.measured import measured
 from tests.server import Server
 
 WINDOW = 2048  # code points
@@ -130,6 +131,7 @@ async def test_who_stays_full_is_closed_and_heals_by_reconnecting(
 ) -> None:
     """Takes as long as the server's patience: half a minute."""
     cookie = session(server.url)
+    before = measured(server, "chat_slow_readers_closed_total")
 
     async def silent() -> str:
         async with visit(cookie=cookie) as alice:
@@ -179,6 +181,7 @@ async def test_who_stays_full_is_closed_and_heals_by_reconnecting(
     await asyncio.gather(
         closed, silent_in_a_reply_that_is_still_typed("endless"), with_room(closed), half(closed)
     )
+    assert measured(server, "chat_slow_readers_closed_total") == before + 2
 
 
 async def stalled(server: Server, tabs: AsyncExitStack) -> tuple[str, str]:

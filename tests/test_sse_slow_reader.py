@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.events import Program
+from tests.measured import measured
 from tests.server import Server
 
 LETTERS = "".join(chr(ord("a") + n % 26) for n in range(32_000 - 8))
@@ -63,8 +64,10 @@ async def test_who_does_not_read_costs_a_bounded_amount_of_memory(server: Server
         before = memory(server, "VmRSS")
         with ExitStack() as lines:
             stalled = [lines.enter_context(asked(server, path, key)) for _ in range(STALLED)]
+            closed = measured(server, "chat_slow_readers_closed_total")
             left = await asyncio.gather(*(asyncio.to_thread(cut, line) for line in stalled))
         grown = memory(server, "VmHWM") - before
+        assert measured(server, "chat_slow_readers_closed_total") == closed + STALLED
         assert all(b"HTTP/1.1 200" in each and b'"done":true' not in each for each in left)
         assert grown < BOUND, f"{grown / 1024:.0f} MB"
         # Nobody else waited, and a large answer that is read comes as a whole.

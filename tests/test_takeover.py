@@ -36,13 +36,16 @@ async def test_goes_on_from_what_was_saved() -> None:
     assert saved.lease == PROCESS
 
 
-async def test_living_writer_keeps_its_reply() -> None:
+async def test_living_writer_keeps_its_reply(caplog: pytest.LogCaptureFixture) -> None:
     reply = await orphan()
     dog = Watchdog()
     for beat in range(2 * STILL):
         await Message.objects.filter(pk=reply.pk).aupdate(beat=beat)
         await dog.look()
     assert not run.runs()
+    (said,) = caplog.records  # without Redis neither process hears of the other
+    assert "another process (a dead process)" in said.getMessage()
+    assert "set REDIS_URL" in said.getMessage()
 
 
 async def test_reply_let_go_is_claimed_at_once() -> None:

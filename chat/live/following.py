@@ -98,6 +98,8 @@ class Following:
                 behind.append(id)
                 metrics.GAPS.inc()
             else:
+                if tail and at >= base + len(tail):
+                    metrics.DUPLICATES.inc()
                 followed.heard = time.monotonic()
                 await self._extend(followed.reply, tail[at - base :])
         if behind:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from django.conf import settings
 
-from chat import metrics
+from chat import logs, metrics
 from chat.assistants.base import ProviderError, Request, Told, Turn
 from chat.database import in_database
 from chat.live.hub import LiveReply, hub
@@ -81,9 +81,9 @@ class Asking:
 
     async def _wait_or_fail(self, error: ProviderError, pause: float) -> None:
         metrics.PROVIDER_ERRORS.labels(error.code).inc()
-        logger.warning("%s does not answer: %s", self._assistant.slug, error.code)
-        # A provider may repeat what people wrote to it.
-        logger.debug("%s says why: %s", self._assistant.slug, error)
+        # Not what it says: a provider may repeat what people wrote to it.
+        about = logs.about(self._message.conversation_id, self._message.pk)
+        logger.warning("%s does not answer: %s", self._assistant.slug, error.code, extra=about)
         pause_asked_for = error.retry_after or 0
         if self._begun or error.permanent or not pause or pause_asked_for > LONGEST_PAUSE:
             raise error

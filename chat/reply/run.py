@@ -11,7 +11,7 @@ from copy import copy
 
 from django.db import DatabaseError
 
-from chat import metrics, protocol
+from chat import logs, metrics, protocol
 from chat.assistants.base import ProviderError
 from chat.characters import Splitter, boundary
 from chat.database import in_database
@@ -38,6 +38,7 @@ class Run:
 
     def __init__(self, message: Message, *, found: bool = False) -> None:
         self.message = message
+        self._about = logs.about(message.conversation_id, message.pk)
         self._pace: Pace | None = None  # until there is text: who writes it may change before
         self._drained = asyncio.Event()
         self._drained.set()
@@ -50,6 +51,7 @@ class Run:
         self._typing = on_its_own(self._type(), name=f"typing {message.pk}")
         self._writing = on_its_own(self._write(), name=f"writing {message.pk}")
         metrics.WRITING.inc()
+        logger.info("reply %s is being written", message.pk, extra=self._about)
 
     async def stop(self, at: int | None) -> bool:
         """End the reply at `at` code points, or where it stands; False if it is ending already."""
@@ -141,6 +143,8 @@ class Run:
             await self._give_up()
         elif in_time:
             metrics.REPLIES.labels(self.message.status).inc()
+            told = (self.message.pk, self.message.status, len(text))
+            logger.info("reply %s ended: %s, %s characters", *told, extra=self._about)
             await self._hub.finish(self._live, text)
         else:  # saved after all
             frame = protocol.frame("message.changed", message=self.message.as_frame())
@@ -168,7 +172,8 @@ class Run:
             case "failed", ProviderError(code=code, detail=detail):
                 return code, detail
             case "failed", failure:
-                logger.error("reply %s failed", self.message.pk, exc_info=failure)
+                about = self._about
+                logger.error("reply %s failed", self.message.pk, exc_info=failure, extra=about)
                 return FAILURE
         return ("", "")
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from chat import metrics
+from chat import logs, metrics
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.remote import remote
@@ -26,6 +26,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Pulse, int]] = {}  # reply -> its pulse, looks it stood still
+        self._thinks_alone = remote().is_alone
 
     async def look(self) -> None:
         """Look once at all live replies, and claim those whose writer is gone."""
@@ -37,14 +38,30 @@ class Watchdog:
             for id, pulse in pulses.items()
             if id not in ours
         }
+        if self._thinks_alone:
+            self._notice_others(before)
         for id, (pulse, looks) in list(self._seen.items()):
             if looks >= STILL or not pulse[0]:
                 await self._take_over(id, pulse)
 
+    def _notice_others(self, before: dict[int, tuple[Pulse, int]]) -> None:
+        """Say it once if another process lives, which nobody here hears."""
+        for id, ((lease, beat), _) in self._seen.items():
+            known, _ = before.get(id, (("", 0), 0))
+            if lease and lease == known[0] and beat != known[1]:
+                self._thinks_alone = False
+                logger.warning(
+                    "another process (%s) writes replies into this database, and neither hears the "
+                    "other: set REDIS_URL for both, or run one process",
+                    lease,
+                )
+                return
+
     async def _take_over(self, id: int, pulse: Pulse) -> None:
         message = await in_database(_claim, id, pulse)
         if message is not None:
-            logger.info("reply %s goes on here", id)
+            about = logs.about(message.conversation_id, id)
+            logger.info("reply %s goes on here", id, extra=about)
             metrics.TAKEOVERS.inc()
             heard = hub().live.get(id)
             if heard is not None and heard.text.startswith(message.text):
