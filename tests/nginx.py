@@ -56,7 +56,7 @@ class Nginx:
         (self.folder / "static").mkdir()
         (self.folder / "listen.conf").write_text(listen or f"listen 127.0.0.1:{self.port};\n")
         self.variables = {
-            "CHAT_SERVERS": " ".join(f"server 127.0.0.1:{port};" for port in ports),
+            "CHAT_SERVERS": " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports),
             "CHAT_STATIC": f"{static or self.folder / 'static'}/",
             "CHAT_LISTEN": str(self.folder / "listen.conf"),
             "CHAT_UNLIMITED": "",
