@@ -26,7 +26,8 @@ LONG = (
     *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
     *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
     *("test_page_docs", "test_readme_curl", "test_api_schema", "test_api_refusals"),
-    *("test_sse_slow_reader", "test_sse", "test_page_event_source", "test_deploy_nginx"),
+    *("test_sse_slow_reader", "test_sse", "test_page_event_source"),
+    *("test_deploy_nginx", "test_deploy_compose"),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -382,4 +383,19 @@ def test_configuration_is_valid(tmp_path: Path, name: str) -> None:
         redirect = name.replace("tls", "redirect")
         text = moved(f"{redirect}.conf", free_port(), tmp_path)
         (nginx.folder / f"conf.d/{redirect}.conf").write_text(text)
+    assert "[warn]" not in nginx.checked()
+
+
+def test_container_has_a_valid_one(tmp_path: Path) -> None:
+    """With the variables that compose.yaml gives, but for names that only Docker can resolve."""
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["nginx"]
+    found = service["environment"]["CHAT_SERVERS"]
+    servers, count = re.subn(r"resolver \S+ \S+; server \S+ resolve", "server 127.0.0.1:1", found)
+    assert count == 1
+    listen = moved("unprivileged.conf", free_port(), tmp_path)
+    nginx = Nginx(tmp_path, [], None, listen, CHAT_SERVERS=servers)
+    whole = (CONFIGURATION / "unprivileged_main.conf").read_text()
+    for there, here in (("/tmp", ""), ("/etc/nginx/conf.d", "/conf.d"), ("/dev", "")):
+        whole = whole.replace(f"{there}/", f"{nginx.folder}{here}/")
+    (nginx.folder / "nginx.conf").write_text(whole)
     assert "[warn]" not in nginx.checked()
