@@ -36,6 +36,7 @@ python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
 command -v curl >/dev/null || install_packages curl
 command -v redis-server >/dev/null || install_packages redis-server
 (PATH=$PATH:/usr/sbin; command -v nginx) >/dev/null || install_packages nginx
+command -v sqlite3 >/dev/null || install_packages sqlite3
 command -v envsubst >/dev/null || install_packages gettext-base
 (PATH=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin); command -v initdb) >/dev/null || install_packages postgresql
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
