@@ -101,7 +101,9 @@ def moved(name: str, port: int, folder: Path) -> str:
     text = (CONFIGURATION / name).read_text()
     text = re.sub(r"listen \[::\]:.*\n", "", text)  # not every machine has IPv6
     text = re.sub(r"listen \d+", f"listen 127.0.0.1:{port}", text)
-    return text.replace("/etc/nginx/tls", str(folder)).replace("/var/www/acme", str(folder))
+    for there in ("/etc/nginx/tls", "/var/www/acme", "/var/log/nginx", "/dev"):
+        text = text.replace(f"{there}/", f"{folder}/").replace(f"{there};", f"{folder};")
+    return text
 
 
 def certified(folder: Path) -> Path:
@@ -273,6 +275,20 @@ def test_balancer_before_it_is_believed(site: Site, tmp_path: Path) -> None:
     assert "203.0.113.7" not in site.asked_from(), "which the client may have made up"
 
 
+def test_log_tells_nothing_that_opens_a_door(site: Site) -> None:
+    with site.http(headers={"Authorization": f"Bearer {site.key}"}) as http:
+        http.get("/s/hidden-link/")
+        http.get("/s/hidden-link/?text=hidden-words", headers={"Referer": f"{site.url}/s/hidden/"})
+        http.get("/api/history/hidden-name?limit=5")
+        http.get("/accounts/password/reset/key/hidden-key/")
+        http.get("/accounts/password/reset/key/done/")
+    log = (site.certificate.parent / "access.log").read_text()
+    assert '"GET /s/.../" ' in log
+    assert '"GET /api/history/..." ' in log
+    assert '"GET /accounts/password/reset/key/done/" ' in log
+    assert "hidden" not in log
+
+
 # --- too much ----------------------------------------------------------------------------------
 
 
@@ -395,7 +411,7 @@ def test_container_has_a_valid_one(tmp_path: Path) -> None:
     listen = moved("unprivileged.conf", free_port(), tmp_path)
     nginx = Nginx(tmp_path, [], None, listen, CHAT_SERVERS=servers)
     whole = (CONFIGURATION / "unprivileged_main.conf").read_text()
-    for there, here in (("/tmp", ""), ("/etc/nginx/conf.d", "/conf.d"), ("/dev", "")):
-        whole = whole.replace(f"{there}/", f"{nginx.folder}{here}/")
+    whole = whole.replace("/etc/nginx/conf.d/", "/tmp/conf.d/")
+    whole = re.sub("/(tmp|dev)/", f"{nginx.folder}/", whole)
     (nginx.folder / "nginx.conf").write_text(whole)
     assert "[warn]" not in nginx.checked()
