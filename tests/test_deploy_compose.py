@@ -16,6 +16,9 @@ from tests.postgres import Postgres, running_postgres
 from tests.redis import running_redis
 from tests.server import ROOT, free_port
 
+# A whole image is made before the last of these begins.
+pytestmark = pytest.mark.timeout(300)
+
 Service = dict[str, Any]
 COMPOSE = ROOT / "compose.yaml"
 # Where the services find each other, and what they are to each other, nobody has to choose.
