@@ -14,11 +14,13 @@ RUN /venv/bin/python manage.py collectstatic --noinput && /venv/bin/python -m co
 
 FROM python:3.13-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin chat
+# What is mounted on the two folders is the user's, as they are.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin chat \
+    && mkdir /static /secrets && chown 10001:10001 /static /secrets && chmod 0700 /secrets
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app
-USER chat
+USER 10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \

@@ -1,6 +1,8 @@
 """What all tests share: the real server, people, and the browsers they sit at."""
 
+import fcntl
 import itertools
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -26,6 +28,7 @@ LONG = (
     *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
     *("test_page_docs", "test_readme_curl", "test_api_schema", "test_api_refusals"),
     *("test_sse_slow_reader", "test_sse", "test_page_event_source"),
+    *("test_deploy_nginx", "test_deploy_compose"),
 )
 
 
@@ -81,6 +84,19 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     """A server for one test alone, which may kill it."""
     with running(tmp_path) as it:
         yield it
+
+
+@pytest.fixture(scope="session")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `collectstatic` has filled: once for all workers, as it takes long."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = shared / "collected"
+    with (shared / "collected.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            Server(own, STATIC_ROOT=str(folder)).manage("collectstatic", "--noinput")
+    return folder
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -25,14 +25,6 @@ WHOLE = 150 * 1024
 
 
 @pytest.fixture(scope="module")
-def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that `collectstatic` has filled."""
-    folder = tmp_path_factory.mktemp("static")
-    Server(folder, STATIC_ROOT=str(folder)).manage("collectstatic", "--noinput")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def collected_server(collected: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("server"), STATIC_ROOT=str(collected)) as server:
         yield server
