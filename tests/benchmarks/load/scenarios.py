@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..accounting import memory_kb
-from . import calling, relaying, talking
+from . import besieging, calling, relaying, staying, talking
 from .audience import Audience
 from .plan import Plan
 from .viewer import Script, Viewer
@@ -83,6 +83,8 @@ SCENARIOS: dict[str, Callable[[Plan], Awaitable[dict[str, Any]]]] = {
     "opened": calling.opened,
     "posted": calling.posted,
     "recalled": calling.recalled,
+    "staying": staying.staying,
+    "besieging": besieging.besieging,
 }
 
 
