@@ -37,6 +37,7 @@ REWRITES = {
     "reply.continue": actions.carry_on,
 }
 ABUSE = (protocol.BAD_FRAMES, protocol.TOO_BIG, protocol.TOO_MANY)
+REST = 30.0  # seconds until a line is closed for abuse that was the same person's before
 CODE_POINTS_A_FRAME = 2048  # what is sent in answer to a frame counts as a frame for every so many
 
 # why somebody may not come in -> what their socket is closed with
@@ -51,6 +52,7 @@ CLOSE_CODES = {
 logger = logging.getLogger(__name__)
 
 _reading = PerLoop(lambda: asyncio.Semaphore(READING))
+_offenders = PerLoop(limits.Offenders)
 
 Frame = dict[str, Any]
 Receive = Callable[[], Awaitable[Frame]]
@@ -85,6 +87,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def __call__(self, scope: Frame, receive: Receive, send: Send) -> None:
         # Channels' own way here has two tasks for every frame, and a visit to the database thread.
         self.scope, self.base_send = scope, send
+        self._who = (scope["client"] or [""])[0]  # until it is known better
         try:
             with suppress(StopConsumer):
                 while True:
@@ -121,6 +124,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         if person is None:
             raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
         self._person = person
+        if person.session or person.api_key is not None:  # else they are new with each line
+            self._who = str(person.id)
         limits.check_connections(person, hub().connections(person.id))
         self._viewer, greeting = await self._open(person)
         limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
@@ -395,7 +400,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         self._leave()
-        if code in ABUSE:
+        if code in ABUSE and self._viewer is not None and not self._deaf:
             self._deaf = True
             self._todo.clear()
+            if _offenders().note(self._who):
+                # To let them in again and again costs more than whatever they then send.
+                await self.base_send({"type": "websocket.close", "code": code, "after": REST})
+                return
         await super().close(code, reason)

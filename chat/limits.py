@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from chat.protocol import Refused
 MINUTE = 60
 SEARCHES_A_MINUTE = 120
 NAMES_A_MINUTE = 20
+REMEMBERED = 10 * MINUTE  # how long it is known whose connection was closed for abuse
+MOST_REMEMBERED = 10_000
 
 
 def count_message(person: Person, messages: int = 1) -> None:
@@ -119,3 +122,19 @@ class Bucket:
             return missing / self._rate
         self._tokens -= tokens
         return 0
+
+
+class Offenders:
+    """Those whose connections were closed for abuse, not long ago."""
+
+    def __init__(self) -> None:
+        self._when: OrderedDict[str, float] = OrderedDict()  # the oldest first
+
+    def note(self, who: str) -> bool:
+        """Note it of `who`; return whether it was noted before."""
+        now = time.monotonic()
+        former = self._when.pop(who, -math.inf)
+        self._when[who] = now
+        if len(self._when) > MOST_REMEMBERED:
+            self._when.popitem(last=False)
+        return now - former < REMEMBERED

@@ -30,6 +30,9 @@ LONGEST_SHARED = 1024  # code points of a frame that others are probably sent, t
 # Daphne looks every 2 seconds who was silent for 20, and pings them. It would wait 30 more for an
 # answer; a room of thousands, which hears in up to 5 who is gone, is to hear of it within 45.
 PONG_SECONDS = 17
+# What is read at once is worked off at once, before anybody else's turn; it may be many frames.
+READ_AT_ONCE = 4096  # bytes
+REFUSED_FOR = 10.0  # seconds in which a refused body is read, and dropped
 PATIENCE = ACK_PATIENCE  # seconds in which a client takes something of what it is sent
 
 
@@ -48,7 +51,13 @@ class Backpressure:
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self.full = False
+        self._is_over = False
         self._unread = 0  # bytes written while the socket was full
+
+    def end(self) -> None:
+        """Read nothing more, whatever happens."""
+        self._is_over = True
+        self._transport.pauseProducing()
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's names
         self.full = True
@@ -56,7 +65,8 @@ class Backpressure:
 
     def resumeProducing(self) -> None:  # noqa: N802
         self.full, self._unread = False, 0
-        self._transport.resumeProducing()
+        if not self._is_over:
+            self._transport.resumeProducing()
 
     def stopProducing(self) -> None:  # noqa: N802
         """The connection is lost; there is nothing left to hold back."""
@@ -193,6 +203,7 @@ open_sockets = Open()
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     maxFramePayloadSize = LARGEST_FRAME  # noqa: N815 - told by the header, before it is read
+    _resting: Any = None
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802
         self.autoPingTimeout = min(self.factory.autoPingTimeout, PONG_SECONDS)
@@ -206,6 +217,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         self._backpressure = Backpressure(self.transport)
         self.transport.registerProducer(self._backpressure, streaming=True)
         _write_at_once(self.transport)
+        self.transport.bufferSize = READ_AT_ONCE
         # Nobody takes frames before the first is sent, and Daphne's queue has no end.
         self.transport.pauseProducing()
         self._heard = False
@@ -213,6 +225,15 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     def onClose(self, *how: Any) -> None:  # noqa: N802
         super().onClose(*how)
         open_sockets.remove(self)
+        if self._resting is not None and self._resting.active():
+            self._resting.cancel()
+
+    def rest(self, seconds: float, code: int) -> None:
+        """Read nothing more of what this client sends, and close the line after a while."""
+        if self._resting is None:
+            open_sockets.remove(self)  # nobody waits for it
+            self._backpressure.end()
+            self._resting = reactor.callLater(seconds, self.serverClose, code)
 
     def _hear(self) -> None:
         self._heard = True
@@ -254,7 +275,6 @@ class Line(http.HTTPChannel):  # type: ignore[misc]
     minute is what a request has to arrive as a whole, and what nobody asks for anything in.
     """
 
-    timeOut: float
     _has_begun = False
 
     def setTimeout(self, period: float | None) -> Any:  # noqa: N802
@@ -278,7 +298,7 @@ class Line(http.HTTPChannel):  # type: ignore[misc]
         length = b"Content-Length: %d\r\n\r\n" % len(said)
         self.transport.write(b"HTTP/1.1 413 Request Entity Too Large\r\n" + kind + length + said)
         self.dataReceived = self.rawDataReceived = lambda data: None
-        self.setTimeout(self.timeOut)
+        self.setTimeout(REFUSED_FOR)
 
 
 class Request(http_protocol.WebRequest):  # type: ignore[misc]
@@ -374,8 +394,12 @@ def _reply(server: Any, protocol: Any, message: Any) -> Awaitable[None]:
     A text for an open socket is sent at once: what Daphne looks up and checks before that costs
     as much as the rest of the way.
     """
-    if isinstance(protocol, Socket) and protocol.takes(message):
-        return DONE
+    if isinstance(protocol, Socket):
+        if protocol.takes(message):
+            return DONE
+        if "after" in message:
+            protocol.rest(message["after"], message["code"])
+            return DONE
     replying: Awaitable[None] = _daphnes_reply(server, protocol, message)
     return _in_step(replying, protocol) if isinstance(protocol, Request) else replying
 

@@ -117,9 +117,10 @@ def run(sizes: Sizes) -> dict[str, Any]:
     text = text_of(length)
     with Besieged(sizes, text) as server:
         people, pid = server.identities, server.process.pid
-        measured = dict(
-            text=text, length=length, speed=SPEED, spread=SPREAD, warm_up=WARM_UP, grace=30.0
-        )
+        measured: dict[str, Any] = {
+            **{"text": text, "length": length, "speed": SPEED},
+            **{"spread": SPREAD, "warm_up": WARM_UP, "grace": 30.0},
+        }
         progress(f"{sizes.people} people alone")
         alone = generator.run(
             server, "private", sizes.people, ACK_EVERY, seconds=sizes.seconds / 4,

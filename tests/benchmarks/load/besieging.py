@@ -79,6 +79,7 @@ class Siege:
         self.ends: Counter[str] = Counter()  # of lines, by whose they were and how it was
         self.tasks: list[asyncio.Task[None]] = []
         self.missing = 0  # those who were not in place yet
+        self.all_in_place = asyncio.Event()
 
     def send_in(self, who: Callable[[Callable[[], None]], Awaitable[None]], count: int) -> None:
         self.missing += count
@@ -93,6 +94,8 @@ class Siege:
             if not is_in_place:
                 is_in_place = True
                 self.missing -= 1
+                if not self.missing:
+                    self.all_in_place.set()
 
         while True:
             try:
@@ -227,8 +230,7 @@ async def besieging(plan: Plan) -> dict[str, Any]:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     for kind, count in plan.sizes.items():
         siege.send_in(getattr(siege, kind), count)
-    while siege.missing and not over.is_set():
-        await asyncio.sleep(0.1)
+    await siege.all_in_place.wait()
     print(IN_PLACE, flush=True)
     siege.gate = asyncio.Semaphore(plan.count)
     await over.wait()

@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -50,9 +51,12 @@ class Talk:
         self.plan = plan
         self.path = "/ws/chat/"
         self.asked: list[str] = []
+        self.has_begun = asyncio.get_running_loop().create_future()
         self.is_over = False  # nothing more is asked
 
     def next_question(self) -> str:
+        if not self.has_begun.done():
+            self.has_begun.set_result(None)
         self.asked.append(f"question {self.number}.{len(self.asked)}")
         return self.asked[-1]
 
@@ -121,10 +125,8 @@ class Line(Connection):
         await self.cut()
 
     async def until_gone(self, patience: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), max(0, patience))
-        except TimeoutError:
-            pass
 
 
 WAYS = {"closed": Line.close, "cut": Line.cut, "slept": Line.sleep, "fainted": Line.faint}
@@ -290,8 +292,7 @@ async def round_of(plan: Plan, seconds: float, first: int, tally: Tally) -> list
         asker, *others = [Reader(talk, tally, asks=not each) for each in range(plan.watchers)]
         readers.extend([asker, *others])
         staying = asyncio.create_task(asker.stay(until, gate))
-        while others and not talk.asked and not staying.done():
-            await asyncio.sleep(0.1)
+        await asyncio.wait([staying, talk.has_begun], return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(staying, *(other.stay(until, gate) for other in others))
 
     watching = asyncio.create_task(watch_memory(plan.pid, tally))
