@@ -14,12 +14,27 @@ install_packages() {
         exit 1
     fi
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    # Tests start what they need by themselves, on ports of their own; the machine has to run nothing.
+    local policy=/usr/sbin/policy-rc.d clusters=/etc/postgresql-common/createcluster.d made=
+    if [ ! -e $policy ]; then
+        made=$policy
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod +x $policy
+    fi
+    mkdir -p $clusters
+    echo "create_main_cluster = false" >$clusters/tests.conf
+    local failed=0
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || failed=1
+    rm -f $made $clusters/tests.conf
+    return $failed
 }
 
 python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
 command -v curl >/dev/null || install_packages curl
 command -v redis-server >/dev/null || install_packages redis-server
+(PATH=$PATH:/usr/sbin; command -v nginx) >/dev/null || install_packages nginx
+command -v envsubst >/dev/null || install_packages gettext-base
+(PATH=$PATH:$(echo /usr/lib/postgresql/*/bin); command -v initdb) >/dev/null || install_packages postgresql
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
     [ -n "$name" ] && CHROMIUM=$(command -v "$name") && break
 done
