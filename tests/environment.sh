@@ -14,19 +14,22 @@ install_packages() {
         exit 1
     fi
     apt-get update -qq
-    # Tests start what they need by themselves, on ports of their own; the machine has to run nothing.
-    local policy=/usr/sbin/policy-rc.d clusters=/etc/postgresql-common/createcluster.d made=
-    if [ ! -e $policy ]; then
-        made=$policy
-        printf '#!/bin/sh\nexit 101\n' >$policy
-        chmod +x $policy
-    fi
+    (
+        keep_stopped
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    )
+}
+
+# Tests start by themselves what they need, on ports of their own: the machine has to run nothing
+# of what is installed, and to make no database. This lasts as long as the shell that says it.
+keep_stopped() {
+    policy=/usr/sbin/policy-rc.d
+    clusters=/etc/postgresql-common/createcluster.d
+    [ -e $policy ] && policy= || printf '#!/bin/sh\nexit 101\n' >$policy
+    trap 'rm -f $policy $clusters/tests.conf' EXIT
+    chmod +x /usr/sbin/policy-rc.d
     mkdir -p $clusters
     echo "create_main_cluster = false" >$clusters/tests.conf
-    local failed=0
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || failed=1
-    rm -f $made $clusters/tests.conf
-    return $failed
 }
 
 python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
@@ -34,7 +37,7 @@ command -v curl >/dev/null || install_packages curl
 command -v redis-server >/dev/null || install_packages redis-server
 (PATH=$PATH:/usr/sbin; command -v nginx) >/dev/null || install_packages nginx
 command -v envsubst >/dev/null || install_packages gettext-base
-(PATH=$PATH:$(echo /usr/lib/postgresql/*/bin); command -v initdb) >/dev/null || install_packages postgresql
+(PATH=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin); command -v initdb) >/dev/null || install_packages postgresql
 for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
     [ -n "$name" ] && CHROMIUM=$(command -v "$name") && break
 done
