@@ -118,8 +118,12 @@ def run(sizes: Sizes) -> dict[str, Any]:
     with Besieged(sizes, text) as server:
         people, pid = server.identities, server.process.pid
         measured: dict[str, Any] = {
-            **{"text": text, "length": length, "speed": SPEED},
-            **{"spread": SPREAD, "warm_up": WARM_UP, "grace": 30.0},
+            "text": text,
+            "length": length,
+            "speed": SPEED,
+            "spread": SPREAD,
+            "warm_up": WARM_UP,
+            "grace": 30.0,
         }
         progress(f"{sizes.people} people alone")
         alone = generator.run(

@@ -37,3 +37,5 @@ class Plan:
     """Seconds of peace before memory is looked at."""
     sizes: dict[str, int] = field(default_factory=dict)
     """How many there are of each kind of client."""
+    others: dict[str, int] = field(default_factory=dict)
+    """More processes, by name, whose time is read at the same moments."""
