@@ -1,4 +1,4 @@
-"""This product as it is deployed: processes behind nginx, with PostgreSQL, and Redis between them."""
+"""This product as it is deployed: processes behind nginx, PostgreSQL, Redis between them."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,8 +17,9 @@ UNLIMITED = "127.0.0.1 0;"  # the load comes from one address, which no person's
 class Process(TypingProduct):
     """One of the processes; the first prepares the database for all."""
 
-    def __init__(self, text: str, speed: float, database: str, redis: str, is_first: bool) -> None:
-        super().__init__(text, speed)
+    def __init__(self, fleet: "Fleet", database: str, redis: str, is_first: bool) -> None:
+        super().__init__(fleet.text, fleet.speed)
+        self.people = fleet.people
         self.database, self.redis, self.is_first = database, redis, is_first
 
     def environment(self) -> dict[str, str]:
@@ -35,9 +36,11 @@ class Fleet:
 
     label = TypingProduct.label
 
-    def __init__(self, processes: int, has_layer: bool, text: str, speed: float) -> None:
+    def __init__(
+        self, processes: int, has_layer: bool, people: int, text: str, speed: float
+    ) -> None:
         self.processes, self.has_layer = processes, has_layer
-        self.text, self.speed = text, speed
+        self.people, self.text, self.speed = people, text, speed
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -45,12 +48,9 @@ class Fleet:
             folder.chmod(0o755)  # nginx's workers are somebody else
             postgres = stack.enter_context(running_postgres())
             redis = stack.enter_context(running_redis(folder)) if self.has_layer else None
+            where = (postgres.url, redis.url if redis else "")
             self.members = [
-                stack.enter_context(
-                    Process(
-                        self.text, self.speed, postgres.url, redis.url if redis else "", not number
-                    )
-                )
+                stack.enter_context(Process(self, *where, is_first=number == 0))
                 for number in range(self.processes)
             ]
             ports = [member.port for member in self.members]

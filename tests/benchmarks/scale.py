@@ -23,9 +23,10 @@ from .options import Options
 from .report import Report, environment, number, progress, share, table, versions_line
 from .script import text_of
 
-SPREAD = 5.0
+SPREAD = 20.0
 WARM_UP = 3.0
 TAIL = 1.0
+BEGUN = 30.0  # seconds until the last reply has begun, where processors are short
 
 # of each: how many processes, and whether Redis is there
 FLEETS = {"alone": (1, False), "one": (1, True), "two": (2, True)}
@@ -63,13 +64,13 @@ def measure(name: str, options: Options) -> dict[str, Any]:
     processes, has_layer = FLEETS[name]
     replies = processes * options.conversations
     progress(f"{LABELS[name]}, {replies:,} replies")
-    length = math.ceil((2 * SPREAD + WARM_UP + options.seconds + TAIL) * options.speed)
+    length = math.ceil((SPREAD + BEGUN + WARM_UP + options.seconds + TAIL) * options.speed)
     text = text_of(length)
-    with Fleet(processes, has_layer, text, options.speed) as fleet:
+    with Fleet(processes, has_layer, replies, text, options.speed) as fleet:
         return generator.run(
             fleet.first, "scattered", replies, options.ack_every, others=fleet.pids,
             text=text, length=length, speed=options.speed,
-            spread=SPREAD, warm_up=WARM_UP, seconds=options.seconds, grace=options.grace,
+            spread=SPREAD, warm_up=WARM_UP, seconds=options.seconds, grace=BEGUN,
         )  # fmt: skip
 
 
