@@ -87,7 +87,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def __call__(self, scope: Frame, receive: Receive, send: Send) -> None:
         # Channels' own way here has two tasks for every frame, and a visit to the database thread.
         self.scope, self.base_send = scope, send
-        self._who = (scope["client"] or [""])[0]  # until it is known better
+        self._who = (scope.get("client") or [""])[0]  # until it is known better
         try:
             with suppress(StopConsumer):
                 while True:
