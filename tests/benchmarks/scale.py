@@ -23,7 +23,7 @@ from .options import Options
 from .report import Report, environment, number, progress, share, table, versions_line
 from .script import text_of
 
-SPREAD = 20.0
+ASKED_A_SECOND = 12.0  # replies: what it costs to ask for them is not the typing
 WARM_UP = 3.0
 TAIL = 1.0
 BEGUN = 30.0  # seconds until the last reply has begun, where processors are short
@@ -64,13 +64,14 @@ def measure(name: str, options: Options) -> dict[str, Any]:
     processes, has_layer = FLEETS[name]
     replies = processes * options.conversations
     progress(f"{LABELS[name]}, {replies:,} replies")
-    length = math.ceil((SPREAD + BEGUN + WARM_UP + options.seconds + TAIL) * options.speed)
+    spread = replies / ASKED_A_SECOND
+    length = math.ceil((spread + BEGUN + WARM_UP + options.seconds + TAIL) * options.speed)
     text = text_of(length)
     with Fleet(processes, has_layer, replies, text, options.speed) as fleet:
         return generator.run(
             fleet.first, "scattered", replies, options.ack_every, others=fleet.pids,
             text=text, length=length, speed=options.speed,
-            spread=SPREAD, warm_up=WARM_UP, seconds=options.seconds, grace=BEGUN,
+            spread=spread, warm_up=WARM_UP, seconds=options.seconds, grace=BEGUN,
         )  # fmt: skip
 
 
