@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chat import limits
 from tests.client import PATIENCE
 from tests.server import Server
 from tests.siege import Sizes, run, text_from
@@ -28,6 +29,21 @@ def test_nobody_else_notices() -> None:
     assert seen["others"]["flooding 4429"] > 0
     assert seen["others"]["huge 1009"] > 0
     assert seen["others"]["upload HTTP/1.1 413 Request Entity Too Large"] > 0
+
+
+def test_only_who_comes_again_is_made_to_wait() -> None:
+    offenders = limits.Offenders()
+    assert not offenders.note("alice")
+    assert offenders.note("alice")
+    assert not offenders.note("bob")
+
+
+def test_those_who_offended_are_not_remembered_without_end() -> None:
+    offenders = limits.Offenders()
+    for number in range(limits.MOST_REMEMBERED + 1):
+        offenders.note(str(number))
+    assert offenders.note("1")
+    assert not offenders.note("0")
 
 
 def answer(server: Server, *sent: bytes) -> http.client.HTTPResponse:
