@@ -22,7 +22,7 @@ LARGEST = 5 * 1024 * 1024
 HEAD = b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_nobody_else_notices() -> None:
     seen = run(SIZES)
     assert not seen["wrong"], text_from(seen, SIZES)

@@ -13,7 +13,7 @@ SIZES = Sizes(
 )
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_nothing_is_lost_and_memory_returns() -> None:
     seen = run(SIZES)
     assert not seen["wrong"], text_from(seen, SIZES)
