@@ -51,6 +51,7 @@ CLOSE_CODES = {
 logger = logging.getLogger(__name__)
 
 _reading = PerLoop(lambda: asyncio.Semaphore(READING))
+_offenders = PerLoop(limits.Offenders)
 
 Frame = dict[str, Any]
 Receive = Callable[[], Awaitable[Frame]]
@@ -130,6 +131,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         if person is None:
             raise Refused("not_signed_in", "A program needs an API key (Authorization: Bearer …).")
         self._person = person
+        await asyncio.sleep(_offenders().wait(_known_as(person)))
         limits.check_connections(person, hub().connections(person.id))
         self._viewer, greeting = await self._open(person)
         self._about = logs.about(self._conversation.pk)
@@ -406,7 +408,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         self._leave()
         self._code = self._code or code
-        if code in ABUSE:
+        if code in ABUSE and self._viewer is not None and not self._deaf:
             self._deaf = True
             self._todo.clear()
+            _offenders().note(_known_as(self._person))
         await super().close(code, reason)
+
+
+def _known_as(person: Person) -> str:
+    """Return by what somebody is known again; guests without a session are new with each line."""
+    return str(person.id) if person.session or person.api_key is not None else person.address

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,9 @@ from chat.protocol import Refused
 MINUTE, HOUR = 60, 3600
 SEARCHES_A_MINUTE = 120
 NAMES_A_MINUTE = 20
+SHORTEST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds
+REMEMBERED = 10 * MINUTE  # how long it is known whose connection was closed for abuse
+MOST_REMEMBERED = 10_000
 
 
 def count_message(person: Person, messages: int = 1) -> None:
@@ -136,3 +140,32 @@ class Bucket:
             return missing / self._rate
         self._tokens -= tokens
         return 0
+
+
+class Offenders:
+    """Those whose connections were closed for abuse, not long ago.
+
+    Who comes again for more is made to wait: to let them in again and again costs more than
+    whatever they then send.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[float, int]] = OrderedDict()  # the oldest first
+
+    def note(self, who: str) -> None:
+        """Note it of `who`; of nobody in particular (empty) nothing is known."""
+        if not who:
+            return
+        self._known[who] = (time.monotonic(), self._times(who) + 1)
+        self._known.move_to_end(who)
+        if len(self._known) > MOST_REMEMBERED:
+            self._known.popitem(last=False)
+
+    def wait(self, who: str) -> float:
+        """Return the seconds that `who` waits before they are let in; none after the first time."""
+        times = self._times(who)
+        return min(SHORTEST_WAIT * 4.0 ** (times - 2), LONGEST_WAIT) if times > 1 else 0
+
+    def _times(self, who: str) -> int:
+        when, times = self._known.get(who, (0.0, 0))
+        return times if time.monotonic() - when < REMEMBERED else 0

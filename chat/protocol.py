@@ -16,6 +16,7 @@ WINDOW = 2048  # code points the server may run ahead of a viewer's last ack
 ACK_PATIENCE = 30.0  # seconds a full window may stay without an ack
 BAD_FRAMES_IN_A_ROW = 20
 LARGEST_FRAME = 64 * 1024  # bytes a client may send in one frame
+LARGEST_BODY = 5 * 1024 * 1024  # bytes of an HTTP request: a file of conversations to take in
 LARGEST_SNAPSHOT = 384 * 1024  # bytes of texts in one frame, before quoting; Daphne takes 1 MiB
 PAGE_PAID = 20_000  # code points that a page of messages counts as, whatever its size is
 LONGEST_MESSAGE = 32_000  # code points of a person's message

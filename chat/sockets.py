@@ -4,6 +4,7 @@ Every difference is named with its reason, so that it can go when Daphne or Auto
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -19,16 +20,20 @@ from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
+from twisted.web import http
 
 from chat import logs, metrics
 from chat.live.per_loop import PerLoop
-from chat.protocol import ACK_PATIENCE, LARGEST_FRAME, TOO_SLOW
+from chat.protocol import ACK_PATIENCE, LARGEST_BODY, LARGEST_FRAME, TOO_SLOW
 
 MOST_UNREAD = 1024 * 1024  # bytes for one client, beyond those that its socket takes
 LONGEST_SHARED = 1024  # code points of a frame that others are probably sent, too
 # Daphne looks every 2 seconds who was silent for 20, and pings them. It would wait 30 more for an
 # answer; a room of thousands, which hears in up to 5 who is gone, is to hear of it within 45.
 PONG_SECONDS = 17
+# What is read at once is worked off at once, before anybody else's turn; it may be many frames.
+READ_AT_ONCE = 4096  # bytes
+REFUSED_FOR = 10.0  # seconds in which a refused body is read, and dropped
 PATIENCE = ACK_PATIENCE  # seconds in which a client takes something of what it is sent
 
 
@@ -206,6 +211,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         self._backpressure = Backpressure(self.transport)
         self.transport.registerProducer(self._backpressure, streaming=True)
         _write_at_once(self.transport)
+        self.transport.bufferSize = READ_AT_ONCE
         # Nobody takes frames before the first is sent, and Daphne's queue has no end.
         self.transport.pauseProducing()
         self._heard = False
@@ -246,11 +252,71 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         self.sendCloseFrame(code=1000 if code is None else code)
 
 
+class Line(http.HTTPChannel):  # type: ignore[misc]
+    """What comes over one connection, until it is a WebSocket: requests.
+
+    Twisted's gives a client another minute with each byte that it sends, so one that sends a
+    request byte by byte could hold as many lines as it likes, for as long as it likes. Here a
+    minute is what a request has to arrive as a whole, and what nobody asks for anything in.
+    """
+
+    _has_begun = False
+
+    def setTimeout(self, period: float | None) -> Any:  # noqa: N802
+        self._has_begun = False
+        return super().setTimeout(period)
+
+    def resetTimeout(self) -> None:  # noqa: N802 - called with whatever comes
+        if not self._has_begun:
+            self._has_begun = True
+            super().resetTimeout()
+
+    def refuse_body(self) -> None:
+        """Answer before a body has come that is larger than any that is taken.
+
+        What still comes is read and dropped for a while: a client that sends sees no answer on a
+        line that is cut.
+        """
+        detail = f"At most {LARGEST_BODY // 1024:,} KiB can be sent."
+        said = json.dumps({"code": "too_large", "detail": detail}).encode()
+        kind = b"Content-Type: application/json\r\nConnection: close\r\n"
+        length = b"Content-Length: %d\r\n\r\n" % len(said)
+        self.transport.write(b"HTTP/1.1 413 Request Entity Too Large\r\n" + kind + length + said)
+        self.dataReceived = self.rawDataReceived = lambda data: None
+        self.setTimeout(REFUSED_FOR)
+
+
 class Request(http_protocol.WebRequest):  # type: ignore[misc]
     uri: bytes
     flow: Flow | None = None  # of an answer that comes in pieces
+    _size = 0  # bytes of the body that came
+    _is_refused = False
+
+    def __init__(self, *channel: Any) -> None:
+        # Twisted would read forms, too, all at once and in the event loop. Django does that.
+        super().__init__(*channel, parsePOSTFormSubmission=False)
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - its head has come
+        if length is not None and length > LARGEST_BODY:
+            self._refuse_body()
+        super().gotLength(0 if self._is_refused else length)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        self._size += len(data)
+        if self._size > LARGEST_BODY and not self._is_refused:
+            self._refuse_body()
+        if not self._is_refused:
+            super().handleContentChunk(data)
+
+    def _refuse_body(self) -> None:
+        self._is_refused = True
+        self.requestHeaders.removeHeader(b"expect")  # nobody is told to go on
+        self.channel.refuse_body()
 
     def process(self) -> Any:
+        if self._is_refused:  # all of it came at once
+            self.channel.loseConnection()
+            return None
         # Any client may send it, and all our links would move.
         self.requestHeaders.removeHeader(b"daphne-root-path")
         # We speak none, and Daphne stumbles over names that are not ASCII.
@@ -294,6 +360,7 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
 
 
 _daphnes_reply = Server.handle_reply
+_daphnes_end = Server.kill_all_applications
 
 
 class _Done:
@@ -324,16 +391,31 @@ async def _in_step(replying: Awaitable[None], request: Request) -> None:
         await request.flow.room()
 
 
+def _end(server: Any) -> Any:
+    """End as Daphne does; it would stumble over a request that has not arrived as a whole."""
+    none: asyncio.Future[None] = asyncio.get_event_loop().create_future()
+    none.set_result(None)
+    for known in server.connections.values():
+        known.setdefault("application_instance", none)
+    return _daphnes_end(server)
+
+
 def _nothing(value: object) -> str:
     return ""
 
 
+def _line(factory: Any) -> Any:
+    return http._GenericHTTPChannelProtocol(Line())
+
+
 def mend() -> None:
-    """Let Daphne use the Socket above, from the next connection on."""
+    """Let Daphne use what is above, from the next connection on."""
     AccessLogGenerator.write_entry = logs.write_entry
     WebSocketFactory.protocol = Socket
     http_protocol.WebRequest = Request
+    http_protocol.HTTPFactory.protocol = _line
     Server.handle_reply = _reply
+    Server.kill_all_applications = _end
     if not logging.getLogger("autobahn").isEnabledFor(logging.DEBUG):
         # It makes up two coloured words of a debug line for every frame that it sends, also when
         # nobody reads them: up to a quarter of what a frame costs.

@@ -36,6 +36,7 @@ class Relay:
     def __init__(self) -> None:
         self._hub, self._remote = hub(), remote()
         self._verbs: dict[str, Verb] = {}
+        self._plain: dict[str, Verb] = {}
         self._groups: set[str] = set()
         self._was_deaf = False
 
@@ -55,10 +56,19 @@ class Relay:
         """Have `verb` called with what other processes `tell` under that name."""
         self._verbs[name] = verb
 
+    def on_plain(self, name: str, verb: Verb) -> None:
+        """The same for what `tell_plain` tells."""
+        self._plain[name] = verb
+
     def tell(self, group: str, name: str, *about: Any) -> None:
         """Have the verb called `name` called in the other processes in `group`."""
         if not self._remote.is_alone:
             self._remote.say(group, [name, list(map(_packed, about)), {}])
+
+    def tell_plain(self, group: str, name: str, *about: Any) -> None:
+        """The same with texts, numbers and lists of them: these need not be looked through."""
+        if not self._remote.is_alone:
+            self._remote.say(group, [name, about, {}])
 
     async def look(self) -> None:
         """Leave groups in which nobody is any more; and catch up with what was not heard."""
@@ -100,6 +110,9 @@ class Relay:
 
     async def _hear(self, who: str, event: Event) -> None:
         name, about, more = event[0], event[1], event[2]
+        if plain := self._plain.get(name):
+            await plain(*about)
+            return
         known = [await _unpacked(each) for each in about]
         if any(each is _GONE for each in known):
             return

@@ -16,10 +16,10 @@ from chat.people import Person
 from chat.portable import places, schema
 from chat.portable.places import Misplaced
 from chat.portable.schema import Content, Document, Entry
-from chat.protocol import LARGEST_FRAME, Refused
+from chat.protocol import LARGEST_BODY, LARGEST_FRAME, Refused
 from chat.reply import titles
 
-LARGEST = 5 * 1024 * 1024  # bytes of a file
+LARGEST = LARGEST_BODY  # bytes of a file
 BATCH = 500  # rows at a time
 
 

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from . import assistants, http, rendering, rooms, typing_out
+from . import assistants, http, rendering, rooms, scale, typing_out
 from .options import Options, add_options
 from .report import Report
 from .servers import ServerError
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "rendering": rendering.run,
     "rooms": rooms.run,
     "http": http.run,
+    "scale": scale.run,
 }
 
 

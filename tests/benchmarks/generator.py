@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +13,33 @@ from .servers import HOST, ROOT, Server
 
 
 def run(server: Server, scenario: str, count: int, ack_every: int, **sizes: Any) -> dict[str, Any]:
+    """Return what was seen; whatever else goes on, another load may be `beside` it."""
+    process = _start(server, scenario, count, ack_every, **sizes)
+    return _seen(process, server, scenario)
+
+
+@contextmanager
+def beside(
+    server: Server, scenario: str, count: int, ack_every: int, **sizes: Any
+) -> Iterator[dict[str, Any]]:
+    """Have a load that says when it is in place go on meanwhile; then fill in what it saw."""
+    process = _start(server, scenario, count, ack_every, **sizes)
+    seen: dict[str, Any] = {}
+    try:
+        assert process.stdout is not None, "it is a pipe"
+        if not process.stdout.readline():
+            _seen(process, server, scenario)
+        yield seen
+        process.terminate()
+        seen |= _seen(process, server, scenario)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _start(
+    server: Server, scenario: str, count: int, ack_every: int, **sizes: Any
+) -> subprocess.Popen[str]:
     plan = Plan(
         scenario=scenario,
         count=count,
@@ -20,19 +49,28 @@ def run(server: Server, scenario: str, count: int, ack_every: int, **sizes: Any)
         ack_every=ack_every if server.wants_acks else 0,
         **sizes,
     )
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", f"{__package__}.load"],
         cwd=ROOT,
-        check=False,
-        input=json.dumps(asdict(plan)),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
     )
-    if done.returncode:
-        reason = "\n".join(done.stderr.splitlines()[-5:])
+    assert process.stdin is not None, "it is a pipe"
+    process.stdin.write(json.dumps(asdict(plan)))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def _seen(process: subprocess.Popen[str], server: Server, scenario: str) -> dict[str, Any]:
+    output, errors = process.communicate()
+    if process.returncode:
+        reason = "\n".join(errors.splitlines()[-5:])
         raise server.error(f"could not be measured ({scenario}): {reason}\nIts log ends with:")
-    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    seen: dict[str, Any] = json.loads(output.splitlines()[-1])
     if server.process.poll() is not None:
         raise server.error(f"ended during the measurement ({scenario})")
     return seen

@@ -40,9 +40,9 @@ class Audience(Crowd[Watcher]):
         await holds(self.has_begun, until=monotonic() + plan.grace)
         await asyncio.sleep(plan.warm_up)
         self.lateness.clear()
-        start = Moment.of(plan.pid)
+        start = Moment.of(plan.pid, plan.others)
         await asyncio.sleep(plan.seconds)
-        end, lateness = Moment.of(plan.pid), self.lateness
+        end, lateness = Moment.of(plan.pid, plan.others), self.lateness
         self.lateness = Lateness()
         for viewer in self.viewers:
             viewer.lateness = self.lateness

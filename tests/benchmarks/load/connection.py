@@ -19,6 +19,11 @@ class Connection(WSListener):
         self.heard = 0.0
         self.trouble: Counter[str] = Counter()
 
+    @property
+    def own_path(self) -> str:
+        """The way back to the conversation that this connection is in."""
+        return f"/ws/chat/{self.conversation}/"
+
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
 

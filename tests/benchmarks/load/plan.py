@@ -1,6 +1,6 @@
 """What the load generator is told to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -31,3 +31,11 @@ class Plan:
     """People in a room who write."""
     pace: float = 0.0
     """Messages a second of each of them."""
+    stay: float = 0.0
+    """Seconds after which somebody's line breaks, on average."""
+    quiet: float = 0.0
+    """Seconds of peace before memory is looked at."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """How many there are of each kind of client."""
+    others: dict[str, int] = field(default_factory=dict)
+    """More processes, by name, whose time is read at the same moments."""

@@ -29,7 +29,7 @@ class Relayed(Audience):
         await self.connect(self.plan.count)
         asking = list(self.viewers)
         for number, viewer in enumerate(asking):
-            path = f"/ws/chat/{viewer.conversation}/"
+            path = viewer.own_path
             for _ in range(1, self.plan.watchers):
                 await self.join(another := self.viewer(viewer.reply), path, number)
                 self.viewers.append(another)

@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..accounting import memory_kb
-from . import calling, relaying, talking
+from . import besieging, calling, relaying, staying, talking
 from .audience import Audience
 from .plan import Plan
 from .viewer import Script, Viewer
@@ -37,12 +38,33 @@ async def private(plan: Plan) -> dict[str, Any]:
     return await crowd.measure()
 
 
+async def scattered(plan: Plan) -> dict[str, Any]:
+    """Everybody asks over one line and reads over another, wherever that ends; the first is left.
+
+    All lines for asking are opened before any for reading, and those in another order: where there
+    are several processes, half of all read at another one than they asked at.
+    """
+    opener, crowd = Typed(plan), Typed(plan)
+    await opener.connect(plan.count)
+    places = list(enumerate(opener.viewers))
+    random.shuffle(places)
+    for number, asker in places:
+        await crowd.join(viewer := crowd.viewer(asker.reply), asker.own_path, number)
+        crowd.viewers.append(viewer)
+    await crowd.settle()
+    for _, asker in places:
+        crowd.ask(asker)
+        await asyncio.sleep(plan.spread / plan.count)
+        asker.transport.disconnect()
+    return await crowd.measure()
+
+
 async def watched(plan: Plan) -> dict[str, Any]:
     """One asks, and all watch the same reply."""
     opener = Typed(plan)
     await opener.connect(1)
     crowd = Typed(plan)
-    await crowd.connect(plan.count, f"/ws/chat/{opener.viewers[0].conversation}/", shared=True)
+    await crowd.connect(plan.count, opener.viewers[0].own_path, shared=True)
     opener.viewers[0].transport.disconnect()
     await crowd.settle()
     crowd.ask(crowd.viewers[0])
@@ -73,6 +95,7 @@ async def idle(plan: Plan) -> dict[str, Any]:
 
 SCENARIOS: dict[str, Callable[[Plan], Awaitable[dict[str, Any]]]] = {
     "private": private,
+    "scattered": scattered,
     "watched": watched,
     "idle": idle,
     "relayed": relaying.relayed,
@@ -83,6 +106,8 @@ SCENARIOS: dict[str, Callable[[Plan], Awaitable[dict[str, Any]]]] = {
     "opened": calling.opened,
     "posted": calling.posted,
     "recalled": calling.recalled,
+    "staying": staying.staying,
+    "besieging": besieging.besieging,
 }
 
 

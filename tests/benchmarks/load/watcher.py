@@ -51,6 +51,11 @@ class Watcher(Connection):
     def ended_right(self, frame: dict[str, Any]) -> bool:
         raise NotImplementedError
 
+    def welcome(self, ready: dict[str, Any]) -> None:
+        """What stands in it is not taken: it would hide what did not come as it should."""
+        if self.first is not None:
+            self.trouble["read anew"] += 1
+
     def acknowledge(self) -> None:
         self.next_ack += self.ack_every
         self.send(type="ack", reply=self.reply_id, at=self.at)
