@@ -6,7 +6,7 @@ from chat import metrics
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.remote import remote
-from chat.models import LIVE, Message
+from chat.models import LIVE, STREAMING, Message
 from chat.process import PROCESS
 from chat.reply import run, turns
 
@@ -47,8 +47,9 @@ class Watchdog:
             logger.info("reply %s goes on here", id)
             metrics.TAKEOVERS.inc()
             heard = hub().live.get(id)
-            if heard is not None and heard.text.startswith(message.text):
-                message.text = heard.text  # its writer told more than it saved
+            if heard and heard.text != message.text and heard.text.startswith(message.text):
+                message.text, message.status = heard.text, STREAMING  # it told more than it saved
+                await in_database(_save, message)  # from where others, too, go on
             # It may go on otherwise than readers at other processes saw it go on.
             if message.is_by_model and not remote().is_alone:
                 await hub().reopen(message)
@@ -62,6 +63,12 @@ def _stood_still(pulse: Pulse, before: Pulse | None, looks: int) -> int:
 def _pulses() -> dict[int, Pulse]:
     rows = Message.objects.to_be_written().values_list("pk", "lease", "beat")
     return {id: (lease, beat) for id, lease, beat in rows}
+
+
+def _save(message: Message) -> None:
+    Message.objects.written_by(PROCESS).filter(pk=message.pk).update(
+        text=message.text, status=message.status
+    )
 
 
 def _claim(id: int, pulse: Pulse) -> Message | None:
