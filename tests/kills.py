@@ -131,6 +131,7 @@ class Scene:
         await asyncio.sleep(self._random.uniform(*PAUSES))
         await asyncio.to_thread(victim.start)
         self._alive.add(victim)
+        self._more.set()
         pid = victim.pid
         await asyncio.sleep(SETTLED)
         if victim in self._alive and victim.pid == pid:
