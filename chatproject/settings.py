@@ -22,6 +22,7 @@ OWN_SECRETS = (
 )
 FOREIGN_SECRETS = re.compile("PASS|^(PG|AWS_|DJANGO_)")
 MAIL_WISHES = ([("tls", "1")], [("tls", "0")])
+SERVE = ("", "runserver")  # without a command it is a server's application
 COMMAND = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else ""
 
 
@@ -109,7 +110,12 @@ def database() -> dict[str, Any]:
         }
         config["TEST"] = {"NAME": f"{config['NAME']}.test"}
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"timeout": 3}}
+        from chat import postgres  # only now: others need not have its driver
+
+        # Who serves others gives up what takes long; what one types in a shell may take its time.
+        served = {"connection_class": postgres.Impatient} if COMMAND in SERVE else {}
+        wishes = {**postgres.OPTIONS, **config.get("OPTIONS", {})}
+        config["OPTIONS"] = {**wishes, "pool": {**postgres.POOL, **served}}
     else:
         refuse("DATABASE_URL", "only sqlite:// and postgres:// are supported")
     return config
@@ -425,6 +431,8 @@ LOGGING = {
         },
         # That Redis is gone, and there again, chat.live.remote says; this would, with each try.
         "channels_redis": {"level": "CRITICAL", "propagate": False},
+        # That PostgreSQL is, chat.database says; this would with each connection.
+        "psycopg.pool": {"level": "CRITICAL", "propagate": False},
         # Each request to a provider is a line of theirs, which says nothing that is not known.
         **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "openai", "anthropic")},
     },

@@ -123,12 +123,21 @@ class Reader:
         """The server that it is connected to, or tries to be."""
         return self.servers[0]
 
+    def text(self, reply: int) -> str:
+        """Return what it has of `reply` so far."""
+        return self.seen[reply].text if reply in self.seen else ""
+
     async def until(self, wanted: Callable[[], Any], patience: float = 40.0) -> None:
         """Wait until `wanted` is so, which is looked at after each frame."""
         async with asyncio.timeout(patience):
             while not wanted():
                 self._came.clear()
                 await self._came.wait()
+
+    async def more(self, reply: int) -> None:
+        """Wait until there is more of `reply`."""
+        at = len(self.text(reply))
+        await self.until(lambda: len(self.text(reply)) > at)
 
     async def send(self, type: str, **fields: Any) -> None:
         """Send a frame, if there is a line."""

@@ -43,8 +43,8 @@ async def test_woken_writer_writes_nothing(chat: Chat, provider: TitledProvider)
             pairs.append((here, there, await here.post("hi", assistant, assistant=assistant)))
         (here, there, reply), (asker, onlooker, asked) = pairs
         held.give(f"{WRITTEN}.")  # the last character waits for what may belong to it
-        await there.until(lambda: len(there.seen[reply].text) > 40)
-        await onlooker.until(lambda: onlooker.seen[asked].text == WRITTEN)
+        await there.until(lambda: len(there.text(reply)) > 40)
+        await onlooker.until(lambda: onlooker.text(asked) == WRITTEN)
         freeze(first)
         assert await there.ended(reply) == "complete"
         assert await onlooker.ended(asked) == "interrupted"
