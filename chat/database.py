@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, connection
+from django.utils.module_loading import import_string
 
 SLOW = 1.0  # seconds, after which a failure was one of waiting
 PAUSE = 1.0  # seconds until a database is asked again that was waited for in vain
@@ -74,6 +75,16 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
         return found
 
     return await sync_to_async(guarded)()
+
+
+def be_impatient() -> None:
+    """Give up what takes PostgreSQL long, from the first connection on.
+
+    This is for servers. What somebody starts in a shell, like a migration, may take its time.
+    """
+    if connection.vendor == "postgresql":
+        pool = connection.settings_dict["OPTIONS"]["pool"]
+        pool["connection_class"] = import_string("chat.postgres.Impatient")  # with its driver
 
 
 def let_go() -> None:

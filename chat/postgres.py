@@ -1,4 +1,4 @@
-"""PostgreSQL, for those who serve many with few connections: it answers soon, or not at all."""
+"""A connection to PostgreSQL for those who serve many with few: it answers soon, or not at all."""
 
 import time
 from collections.abc import Generator
@@ -7,17 +7,6 @@ from typing import Any
 import psycopg
 
 PATIENCE = 4.0  # seconds until an answer that does not come is waited for no more
-
-# Where a host is gone nobody refuses a connection, and no answer ever says so.
-OPTIONS = {
-    "connect_timeout": 3,  # seconds
-    "keepalives_idle": 30,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-}
-# Once connecting has failed for so long, the next who wants a connection tries again at once:
-# the pool itself would after a long outage wait nearly as long again.
-POOL = {"timeout": 2, "reconnect_timeout": 2}  # seconds
 
 
 class Impatient(psycopg.Connection[Any]):

@@ -22,7 +22,6 @@ OWN_SECRETS = (
 )
 FOREIGN_SECRETS = re.compile("PASS|^(PG|AWS_|DJANGO_)")
 MAIL_WISHES = ([("tls", "1")], [("tls", "0")])
-SERVE = ("", "runserver")  # without a command it is a server's application
 COMMAND = [*sys.argv, "help"][1] if Path(sys.argv[0]).name == "manage.py" else ""
 
 
@@ -110,12 +109,12 @@ def database() -> dict[str, Any]:
         }
         config["TEST"] = {"NAME": f"{config['NAME']}.test"}
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        from chat import postgres  # only now: others need not have its driver
-
-        # Who serves others gives up what takes long; what one types in a shell may take its time.
-        served = {"connection_class": postgres.Impatient} if COMMAND in SERVE else {}
-        wishes = {**postgres.OPTIONS, **config.get("OPTIONS", {})}
-        config["OPTIONS"] = {**wishes, "pool": {**postgres.POOL, **served}}
+        # Where a host is gone nobody refuses a connection, and no answer ever says so.
+        waits = {"connect_timeout": 3, "keepalives_idle": 30, "keepalives_interval": 5}  # seconds
+        # Once connecting has failed for so long, the next who wants a connection tries at once:
+        # the pool itself would after a long outage wait nearly as long again.
+        pool = {"timeout": 2, "reconnect_timeout": 2}  # seconds
+        config["OPTIONS"] = {**waits, **config.get("OPTIONS", {}), "pool": pool}
     else:
         refuse("DATABASE_URL", "only sqlite:// and postgres:// are supported")
     return config
