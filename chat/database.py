@@ -4,7 +4,7 @@ import logging
 import select
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, connection
@@ -59,9 +59,9 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 
     def guarded() -> R:
         _silence.check()
-        leave_if_cut()
         began = time.monotonic()
         try:
+            leave_if_cut()
             found = function(*args, **kwargs)
         except (InterfaceError, OperationalError) as error:
             let_go()
@@ -98,15 +98,20 @@ def leave_if_cut() -> None:
 
     Then there is something to read, although nothing was asked; and those in the pool are as dead.
     """
-    idle = connection.connection if connection.vendor == "postgresql" else None
-    if idle is None or connection.in_atomic_block:
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
         return
-    poll = select.poll()
-    if not idle.closed:
-        poll.register(idle.fileno(), select.POLLIN)
-    if idle.closed or poll.poll(0):
+    connection.ensure_connection()  # which may be one of the pool's
+    if _is_dead(connection.connection):
         connection.close()
         _leave_pool()
+
+
+def _is_dead(idle: Any) -> bool:
+    if idle.closed:
+        return True
+    poll = select.poll()
+    poll.register(idle.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _leave_pool() -> None:

@@ -155,8 +155,8 @@ def _row(message: Message) -> Row:
 
 def _write(rows: list[Row]) -> set[int]:
     """Save `rows`; return the ids of those that were not ours, or not live any more."""
-    leave_if_cut()
     try:
+        leave_if_cut()
         return set() if _update_all(rows) else _update_each(rows)
     except (OperationalError, InterfaceError):
         connection.close()  # it may be broken; the next save opens a new one
