@@ -309,6 +309,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
                 await self._act(frame)
             except Refused as refused:
                 await self._refuse_frame(refused)
+            except DatabaseError as error:  # after what it asked for was done, or refused
+                logger.error("what follows a %s frame failed: %s", frame["type"], error)
+                detail = "The server cannot do this right now. Try again."
+                whose = protocol.whose(frame)
+                await self._refuse_frame(Refused("unavailable", detail, retry_after=2, **whose))
             except Exception:
                 logger.exception("a %s frame failed", frame["type"])
                 failed = Refused("internal", "Something went wrong.", **protocol.whose(frame))

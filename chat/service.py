@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from chat import conversations, guard, intervals, listing, protocol, sockets
 from chat.assistants.base import ProviderError
-from chat.database import in_database
+from chat.database import Unanswered, be_impatient, in_database
 from chat.live.following import following
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
@@ -49,6 +49,8 @@ async def again_and_again(look: Callable[[], Awaitable[None]]) -> None:
         try:
             await look()
             trouble = ""
+        except Unanswered as error:
+            trouble = str(error)  # said already, for all who ask it
         except Exception as error:
             if trouble != (trouble := str(error)):  # said once, not every second
                 known = isinstance(error, DatabaseError)
@@ -70,6 +72,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
+        be_impatient()
         relay().start()
         following().start()
         guard.listen()

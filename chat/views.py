@@ -1,5 +1,6 @@
 """The pages."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -18,10 +19,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chat import access, forgetting, listing
 from chat.database import in_database
+from chat.live.per_loop import on_its_own
 from chat.live.remote import remote
 from chat.models import Assistant, Conversation, Link
 from chat.people import Person, guest_before_login, in_session
 from chat.protocol import Refused
+
+PROBE_PATIENCE = 2.0  # seconds; who asks whether this process is ready does not wait long
 
 
 @require_safe
@@ -205,14 +209,20 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 
 async def _parts() -> list[tuple[str, bool]]:
     return [
-        ("database", await in_database(_database_answers)),
+        ("database", await _database_answers()),
         ("channel_layer", remote().hears),
     ]
 
 
-def _database_answers() -> bool:
+async def _database_answers() -> bool:
+    asking = on_its_own(_can_be_read())
+    await asyncio.wait({asking}, timeout=PROBE_PATIENCE)  # what was asked cannot be taken back
+    return asking.done() and asking.result()
+
+
+async def _can_be_read() -> bool:
     try:
-        Conversation.objects.exists()  # fails too where nobody has migrated
+        await in_database(Conversation.objects.exists)  # fails too where nobody has migrated
         return True
     except DatabaseError:
         return False

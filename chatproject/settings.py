@@ -110,7 +110,12 @@ def database() -> dict[str, Any]:
         }
         config["TEST"] = {"NAME": f"{config['NAME']}.test"}
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"timeout": 3}}
+        # Where a host is gone nobody refuses a connection, and no answer ever says so.
+        waits = {"connect_timeout": 3, "keepalives_idle": 30, "keepalives_interval": 5}  # seconds
+        # Once connecting has failed for so long, the next who wants a connection tries at once:
+        # the pool itself would after a long outage wait nearly as long again.
+        pool = {"timeout": 2, "reconnect_timeout": 2}  # seconds
+        config["OPTIONS"] = {**waits, **config.get("OPTIONS", {}), "pool": pool}
     else:
         refuse("DATABASE_URL", "only sqlite:// and postgres:// are supported")
     return config
@@ -440,6 +445,8 @@ LOGGING = {
         "django.db.backends": {"level": "INFO"},
         # That Redis is gone, and there again, chat.live.remote says; this would, with each try.
         "channels_redis": {"level": "CRITICAL", "propagate": False},
+        # That PostgreSQL is, chat.database says; this would with each connection.
+        "psycopg.pool": {"level": "CRITICAL", "propagate": False},
         # Each request to a provider is a line of theirs, which says nothing that is not known.
         **{name: {"level": "WARNING"} for name in ("httpx", "httpx2", "openai", "anthropic")},
     },

@@ -36,6 +36,7 @@ PACKAGES = (
     *("daphne.http_protocol", "daphne.ws_protocol", "twisted.internet.asyncioreactor"),
     *("dj_database_url", "httpx", "prometheus_client", "pydantic", "regex"),
     *("confusable_homoglyphs.confusables", "tests.passwords"),
+    *("openai", "ollama", "anthropic", "psycopg", "psycopg_pool", "channels_redis.pubsub"),
 )
 LONGEST_ORDER = 200_000  # bytes
 DOOR = 3  # the number under which a forker that is forked finds its door

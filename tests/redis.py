@@ -1,6 +1,7 @@
 """A Redis server of the tests' own, which may be stopped, killed and flushed."""
 
 import contextlib
+import signal
 import socket
 import subprocess
 import time
@@ -39,6 +40,17 @@ class Redis:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def freeze(self) -> None:
+        """Answer nothing more, while whoever is connected stays so, and others may connect."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "it runs"
+        self._process.send_signal(number)
 
     def say(self, *words: str) -> bytes:
         """Send a command; return the beginning of its answer."""

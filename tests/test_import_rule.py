@@ -62,7 +62,7 @@ HOUSE = {
     "what a conversation in a file is": ["chat.portable.schema"],
     "the wire": ["chat.protocol"],
     "who is called": ["chat.mentions"],
-    "what is kept": ["chat.models", "chat.database"],
+    "what is kept": ["chat.models", "chat.database", "chat.postgres"],
     "where text comes from": [
         *("chat.assistants.scripted", "chat.assistants.template"),
         *("chat.assistants.openai", "chat.assistants.ollama", "chat.assistants.anthropic"),

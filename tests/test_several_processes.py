@@ -1,47 +1,30 @@
 """Two processes serve one chat: whoever is connected to either sees the same, as it happens."""
 
 import asyncio
+import time
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.client import Client, session
-from tests.redis import Redis, running_redis
-from tests.server import Server, migrated
+from tests.server import Server
+from tests.several import Chat, several
 
 TEXT = "".join(f"{number} " for number in range(60))
 
 
-@dataclass
-class Two:
-    """Two servers of one chat, and the Redis between them."""
-
-    first: Server
-    second: Server
-    redis: Redis
+EVENTS = 'chat_layer_events_total{outcome="sent"}'
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[Two]:
-    with running_redis(tmp_path) as redis:
-        folders = [tmp_path / name for name in ("first", "second")]
-        servers = []
-        for folder in folders:
-            folder.mkdir()
-            server = Server(folder, REDIS_URL=redis.url, LOG_LEVEL="INFO")
-            server.environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'both.sqlite3'}"
-            servers.append(server)
-        (tmp_path / "both.sqlite3").write_bytes(migrated())
-        for server in servers:
-            server.start()
-        try:
-            yield Two(*servers, redis)
-        finally:
-            for server in servers:
-                server.stop()
+def two(tmp_path: Path) -> Iterator[Chat]:
+    """Two servers of one chat, with the PostgreSQL and the Redis between them."""
+    with several(tmp_path) as it:
+        yield it
 
 
 def at(server: Server, cookie: str, path: str = "/ws/chat/") -> Client:
@@ -49,42 +32,90 @@ def at(server: Server, cookie: str, path: str = "/ws/chat/") -> Client:
 
 
 @asynccontextmanager
-async def both(two: Two) -> AsyncIterator[tuple[Client, Client]]:
+async def both(two: Chat) -> AsyncIterator[tuple[Client, Client]]:
     """Somebody who is in one conversation with two devices, one at each process."""
-    cookie = session(two.first.url)
+    cookie = session(two.servers[0].url)
     async with (
-        at(two.first, cookie) as here,
-        at(two.second, cookie, here.own_path) as there,
+        at(two.servers[0], cookie) as here,
+        at(two.servers[1], cookie, here.own_path) as there,
     ):
         yield here, there
 
 
-async def test_both_see_each_character(two: Two) -> None:
-    two.first.manage("reply", "answer", "--text", TEXT, "--speed", "40")
+async def test_both_see_each_character(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
     async with both(two) as (here, there):
         reply = await here.post("count")
         ends = await asyncio.gather(here.end(reply), there.end(reply))
         assert ends[0] == ends[1]
         assert there.texts[reply] == TEXT
         assert "".join(there.chars(reply)) == TEXT
-    for server in (two.first, two.second):
-        assert "Traceback" not in server.log.read_text(), server.log.read_text()
+    two.check_logs()
 
 
-async def test_who_joins_later_elsewhere(two: Two) -> None:
-    two.first.manage("reply", "answer", "--text", TEXT, "--speed", "40")
-    cookie = session(two.first.url)
-    async with at(two.first, cookie) as here:
+async def test_who_joins_later_elsewhere(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+    cookie = session(two.servers[0].url)
+    async with at(two.servers[0], cookie) as here:
         reply = await here.post("count")
         await here.until(lambda frame: frame.get("at") == 50)
-        async with at(two.second, cookie, here.own_path) as there:
+        async with at(two.servers[1], cookie, here.own_path) as there:
             assert len(there.texts[reply]) > 0
             await asyncio.gather(here.end(reply), there.end(reply))
             assert there.texts[reply] == here.texts[reply] == TEXT
 
 
-async def test_stopped_from_elsewhere(two: Two) -> None:
-    two.first.manage("reply", "answer", "--text", TEXT, "--speed", "20")
+def said(server: Server) -> float:
+    """Return how many events the process has told others."""
+    request = urllib.request.Request(f"{server.url}/metrics")
+    request.add_header("Authorization", "Bearer for tests")
+    with urllib.request.urlopen(request) as page:
+        lines = page.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(EVENTS))
+
+
+async def test_one_event_for_each_reply_and_burst(two: Chat) -> None:
+    """However many watch, and however many characters there are in a burst."""
+    text = TEXT * 12
+    two.servers[0].manage("reply", "answer", "--text", text, "--speed", "400")
+    cookie = session(two.servers[0].url)
+    async with at(two.servers[0], cookie) as here, AsyncExitStack() as others:
+        for _ in range(10):
+            await others.enter_async_context(at(two.servers[1], cookie, here.own_path))
+        before = said(two.servers[0])
+        began = time.monotonic()
+        await here.end(await here.post("count"))
+        bursts = (time.monotonic() - began) * 10
+        # Beside them there are a ping to itself each second, and what opens and ends a reply.
+        assert said(two.servers[0]) - before < 2 * bursts + 20 < len(text)
+
+
+def last_people(client: Client) -> list[Any]:
+    """Return who is there, as `client` heard last."""
+    present = [frame["present"] for frame in client.frames if frame["type"] == "people"]
+    return present[-1] if present else []
+
+
+async def test_a_room_across_processes(two: Chat) -> None:
+    """Who is there, who is typing, and what is said."""
+    room = "/ws/rooms/lobby/"
+    here, there = two.servers
+    async with at(here, session(here.url), room) as alice:
+        async with at(there, session(there.url), room) as bob:
+            for who in (alice, bob):
+                await who.until(lambda frame: len(frame.get("present", ())) == 2)
+            await bob.send("typing")
+            typing = await alice.until(lambda frame: frame["type"] == "typing")
+            assert typing
+            assert typing["who"]["id"] == bob.ready["you"]["id"]
+            await bob.send("message.send", text="Hello, Alice.", key="b1")
+            await alice.until(lambda _: "Hello, Alice." in alice.texts.values())
+        await alice.until(lambda _: len(last_people(alice)) == 1)
+    two.check_logs()
+
+
+async def test_stopped_from_elsewhere(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):
         reply = await here.post("count")
         await there.until(lambda frame: frame.get("at") == 20)
@@ -94,28 +125,28 @@ async def test_stopped_from_elsewhere(two: Two) -> None:
         assert here.texts[reply] == there.texts[reply] == TEXT[:15]
 
 
-async def test_killed_writer(two: Two) -> None:
-    two.first.manage("reply", "answer", "--text", TEXT, "--speed", "20")
+async def test_killed_writer(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):
         reply = await here.post("count")
         await there.until(lambda frame: frame.get("at") == 50)
-        await asyncio.to_thread(two.first.kill)
+        await asyncio.to_thread(two.servers[0].kill)
         assert (await there.end(reply))["status"] == "complete"
         assert there.texts[reply] == "".join(there.chars(reply)) == TEXT
 
 
-async def test_writer_that_is_told_to_end(two: Two) -> None:
-    two.first.manage("reply", "answer", "--text", TEXT, "--speed", "20")
+async def test_writer_that_is_told_to_end(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):
         reply = await here.post("count")
         await there.until(lambda frame: frame.get("at") == 50)
-        await asyncio.to_thread(two.first.stop)
+        await asyncio.to_thread(two.servers[0].stop)
         assert (await there.end(reply))["status"] == "complete"
         assert there.texts[reply] == "".join(there.chars(reply)) == TEXT
 
 
-async def test_without_redis_for_a_while(two: Two) -> None:
-    two.first.manage("reply", "answer", "--text", TEXT * 2, "--speed", "30")
+async def test_without_redis_for_a_while(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT * 2, "--speed", "30")
     async with both(two) as (here, there):
         reply = await here.post("count")
         await there.until(lambda frame: frame.get("at") == 30)
@@ -127,5 +158,4 @@ async def test_without_redis_for_a_while(two: Two) -> None:
         await asyncio.gather(here.end(reply), there.end(reply))
         await there.until(lambda _: "and this" in there.texts.values())
         assert there.texts[reply] == TEXT * 2
-    for server in (two.first, two.second):
-        assert "Traceback" not in server.log.read_text(), server.log.read_text()
+    two.check_logs()

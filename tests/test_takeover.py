@@ -83,7 +83,7 @@ async def test_stop_in_the_moment_of_takeover() -> None:
     owner = Person.account(conversation.owner)
     async with watching(await Message.objects.select_related("assistant").aget()) as frames:
         await asyncio.gather(
-            Watchdog()._take_over(reply.pk, ("a dead process", 0)),
+            Watchdog()._take_over({reply.pk: ("a dead process", 0)}),
             actions.stop(owner, conversation, reply.pk, 4),
         )
         changed = await frames.until(lambda frame: frame["type"] == "message.changed")

@@ -275,7 +275,9 @@ class Hub:
         self, conversation: uuid.UUID, frame: str, *, about: int | None = None
     ) -> None:
         """Send `frame` (that is about the known message `about`) to all who watch."""
-        news = Pending(frame, about)
+        await self._publish(conversation, Pending(frame, about))
+
+    async def _publish(self, conversation: uuid.UUID, news: Pending) -> None:
         for count, viewer in enumerate(self.watching(conversation), start=1):
             await self._send_or_keep(viewer, news)
             if count % VIEWERS_A_TURN == 0:
@@ -300,7 +302,8 @@ class Hub:
         for viewer in self._viewers.get(conversation, ()):
             for id in gone:
                 viewer.cursors.pop(id, None)
-        await self.publish(conversation, protocol.frame("message.removed", messages=gone))
+        removed = protocol.frame("message.removed", messages=gone)
+        await self._publish(conversation, Pending(removed))  # each process does so itself
 
     def replies(self, conversation: uuid.UUID) -> list[LiveReply]:
         """Return those that are live here, in a conversation."""
@@ -397,7 +400,8 @@ class Hub:
         """Say where the reply in `message`, which had ended, is now; it will be live again."""
         self.drop(message.pk)
         changed = protocol.frame("message.changed", message=message.as_frame())
-        await self.publish(message.conversation_id, changed, about=message.pk)
+        # Each process does so itself: one may have read more of the text than another.
+        await self._publish(message.conversation_id, Pending(changed, message.pk))
         at = len(message.text)
         for viewer in self._viewers.get(message.conversation_id, ()):
             if viewer.joined:

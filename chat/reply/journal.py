@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from chat import metrics
+from chat.database import leave_if_cut
 from chat.live.per_loop import PerLoop, on_its_own
 from chat.models import FAILED, LIVE, STREAMING, Message
 from chat.process import PROCESS
@@ -155,6 +156,7 @@ def _row(message: Message) -> Row:
 def _write(rows: list[Row]) -> set[int]:
     """Save `rows`; return the ids of those that were not ours, or not live any more."""
     try:
+        leave_if_cut()
         return set() if _update_all(rows) else _update_each(rows)
     except (OperationalError, InterfaceError):
         connection.close()  # it may be broken; the next save opens a new one

@@ -6,7 +6,7 @@ from chat import logs, metrics
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.remote import remote
-from chat.models import LIVE, Message
+from chat.models import LIVE, STREAMING, Message
 from chat.process import PROCESS
 from chat.reply import run, turns
 
@@ -40,9 +40,11 @@ class Watchdog:
         }
         if self._thinks_alone:
             self._notice_others(before)
-        for id, (pulse, looks) in list(self._seen.items()):
-            if looks >= STILL or not pulse[0]:
-                await self._take_over(id, pulse)
+        still = {
+            id: pulse for id, (pulse, looks) in self._seen.items() if looks >= STILL or not pulse[0]
+        }
+        if still:
+            await self._take_over(still)
 
     def _notice_others(self, before: dict[int, tuple[Pulse, int]]) -> None:
         """Say it once if another process lives, which nobody here hears."""
@@ -57,15 +59,13 @@ class Watchdog:
                 )
                 return
 
-    async def _take_over(self, id: int, pulse: Pulse) -> None:
-        message = await in_database(_claim, id, pulse)
-        if message is not None:
-            about = logs.about(message.conversation_id, id)
-            logger.info("reply %s goes on here", id, extra=about)
+    async def _take_over(self, still: dict[int, Pulse]) -> None:
+        """Go on with replies, all of which are claimed at once: a process that dies wrote many."""
+        heard = {id: live.text for id in still if (live := hub().live.get(id))}
+        for message in await in_database(_claim, still, heard):
+            about = logs.about(message.conversation_id, message.pk)
+            logger.info("reply %s goes on here", message.pk, extra=about)
             metrics.TAKEOVERS.inc()
-            heard = hub().live.get(id)
-            if heard is not None and heard.text.startswith(message.text):
-                message.text = heard.text  # its writer told more than it saved
             # It may go on otherwise than readers at other processes saw it go on.
             if message.is_by_model and not remote().is_alone:
                 await hub().reopen(message)
@@ -81,8 +81,21 @@ def _pulses() -> dict[int, Pulse]:
     return {id: (lease, beat) for id, lease, beat in rows}
 
 
-def _claim(id: int, pulse: Pulse) -> Message | None:
-    if not Message.objects.live().claim(id, *pulse, new_lease=PROCESS):
-        return None
-    message = Message.objects.find(id)
-    return message if message and message.status in LIVE else None
+def _claim(still: dict[int, Pulse], heard: dict[int, str]) -> list[Message]:
+    """Return those of the replies that are this process's from now on."""
+    claimed = []
+    for id, pulse in still.items():
+        if Message.objects.live().claim(id, *pulse, new_lease=PROCESS):
+            message = Message.objects.find(id)
+            if message and message.status in LIVE:
+                _catch_up(message, heard.get(id, ""))
+                claimed.append(message)
+    return claimed
+
+
+def _catch_up(message: Message, heard: str) -> None:
+    """Save what its writer told, and did not save; all go on from there."""
+    if len(heard) > len(message.text) and heard.startswith(message.text):
+        message.text, message.status = heard, STREAMING
+        ours = Message.objects.written_by(PROCESS).filter(pk=message.pk)
+        ours.update(text=heard, status=STREAMING)

@@ -1,0 +1,87 @@
+"""Redis is killed, flushed, or says nothing more: nothing is lost, and it is whole soon after."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client import session
+from tests.redis import Redis
+from tests.several import Chat, Reader, several
+from tests.test_database_outage import check_log, readiness
+
+TEXT = "".join(f"{number} " for number in range(400))
+OUTAGE = 20.0  # seconds
+STORM = 40  # connections that two processes do not make when Redis is back
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[Chat]:
+    with several(tmp_path) as it:
+        it.servers[0].manage("reply", "greeting", "--off")
+        it.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+        yield it
+
+
+def connections(redis: Redis) -> int:
+    found = re.search(rb"total_connections_received:(\d+)", redis.say("INFO", "stats"))
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.parametrize(
+    ("end", "begin"),
+    [(Redis.stop, Redis.start), (Redis.freeze, Redis.thaw)],
+    ids=["killed", "frozen"],
+)
+async def test_without_redis(
+    chat: Chat, end: Callable[[Redis], None], begin: Callable[[Redis], None]
+) -> None:
+    here, there = chat.servers
+    cookie = session(here.url)
+    async with Reader([here], cookie) as alice, Reader([there], cookie, alice.path) as other:
+        reply = await alice.post("hi", "first")
+        await other.until(lambda: len(other.text(reply)) > 40)
+        known = connections(chat.redis)
+        end(chat.redis)
+        over = asyncio.create_task(asyncio.sleep(OUTAGE))
+        for server in chat.servers:
+            while await readiness(server) != (503, ["channel_layer"]):
+                await alice.more(reply)
+        queued = await other.post("while away", "second")
+        before = len(other.text(reply))
+        await over
+        assert len(other.text(reply)) > before  # by way of the database
+        begin(chat.redis)
+        known = known if end is Redis.freeze else 0
+        await alice.until(lambda: alice.keys.get("second"))
+        at = len(alice.text(reply))
+        await other.until(lambda: len(other.text(reply)) >= at)
+        for server in chat.servers:
+            while await readiness(server) != (200, []):
+                await alice.more(reply)
+        assert await alice.ended(reply) == await other.ended(reply) == "complete"
+        assert alice.text(reply) == other.text(reply) == TEXT
+        assert connections(chat.redis) - known < STORM
+        await other.send("reply.stop", reply=queued)
+        assert await alice.ended(queued) == await other.ended(queued) == "stopped"
+        assert alice.closes == other.closes == alice.faults == other.faults == []
+    check_log(chat, "other processes cannot be told anything", "other processes can be told again")
+
+
+async def test_flushed(chat: Chat) -> None:
+    here, there = chat.servers
+    cookie = session(here.url)
+    async with Reader([here], cookie) as alice, Reader([there], cookie, alice.path) as other:
+        reply = await alice.post("hi", "first")
+        for length in range(100, 500, 100):
+            await other.until(lambda length=length: len(other.text(reply)) > length)
+            assert chat.redis.say("FLUSHALL").startswith(b"+OK")
+        await other.send("reply.stop", reply=reply)
+        assert await alice.ended(reply) == await other.ended(reply) == "stopped"
+        assert TEXT.startswith(alice.text(reply))
+        assert alice.text(reply) == other.text(reply)
+        assert alice.closes == other.closes == alice.faults == other.faults == []
+    chat.check_logs()
