@@ -112,9 +112,11 @@ def database() -> dict[str, Any]:
     elif config["ENGINE"] == "django.db.backends.postgresql":
         # Where a host is gone nobody refuses a connection, and no answer ever says so.
         waits = {"connect_timeout": 3, "keepalives_idle": 30, "keepalives_interval": 5}  # seconds
-        # Once connecting has failed for so long, the next who wants a connection tries at once:
-        # the pool itself would after a long outage wait nearly as long again.
-        pool = {"timeout": 2, "reconnect_timeout": 2}  # seconds
+        # Threads that last keep one each, six of them; each page that is being made has one, too.
+        # PostgreSQL allows 100 as it comes. Once connecting has failed for so long, the next who
+        # wants a connection tries at once: the pool itself would after a long outage wait nearly
+        # as long again.
+        pool = {"min_size": 2, "max_size": 20, "timeout": 2, "reconnect_timeout": 2}  # seconds
         config["OPTIONS"] = {**waits, **config.get("OPTIONS", {}), "pool": pool}
     else:
         refuse("DATABASE_URL", "only sqlite:// and postgres:// are supported")

@@ -22,7 +22,8 @@ from tests.server import Server, running
 
 # Few tests that take long: whoever gets such a file last keeps everybody waiting.
 LONG = (
-    *("test_soak", "test_hostile_clients"),
+    *("test_soak", "test_hostile_clients", "test_killed_writer", "test_redis_outage"),
+    *("test_database_outage", "test_rolling_restart", "test_frozen_writer"),
     *("test_page_rooms", "test_rooms", "test_who_may_do_what", "test_page_accounts"),
     *("test_page_axe", "test_page_offline", "test_markdown_hostile", "test_slow_reader"),
     *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
