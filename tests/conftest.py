@@ -20,17 +20,18 @@ from tests.measured import TOKEN
 from tests.providers import Answer
 from tests.server import Server, running
 
-# Few tests that take long: whoever gets such a file last keeps everybody waiting.
+# Few tests that take long: whoever gets such a file last keeps everybody waiting. Those that need
+# the processors for a while stand between those that mostly wait.
 LONG = (
-    *("test_soak", "test_hostile_clients", "test_killed_writer", "test_redis_outage"),
-    *("test_database_outage", "test_rolling_restart", "test_frozen_writer"),
-    *("test_page_rooms", "test_rooms", "test_who_may_do_what", "test_page_accounts"),
-    *("test_page_axe", "test_page_offline", "test_markdown_hostile", "test_slow_reader"),
-    *("test_unavailable", "test_model_control", "test_page_connection", "test_shutdown"),
-    *("test_page_reader", "test_page_scrolling", "test_page_conversations", "test_policy"),
-    *("test_page_docs", "test_readme_curl", "test_api_schema", "test_api_refusals"),
-    *("test_sse_slow_reader", "test_sse", "test_page_event_source"),
-    *("test_deploy_nginx", "test_deploy_compose"),
+    *("test_soak", "test_redis_outage", "test_api_schema", "test_sse_slow_reader"),
+    *("test_markdown_hostile", "test_database_outage", "test_slow_reader", "test_killed_writer"),
+    *("test_page_offline", "test_unavailable", "test_hostile_clients", "test_page_connection"),
+    *("test_rolling_restart", "test_shutdown", "test_page_rooms", "test_deploy_compose"),
+    *("test_page_axe", "test_rate_limit", "test_deploy_nginx", "test_model_control"),
+    *("test_frozen_writer", "test_rooms", "test_page_accounts", "test_several_processes"),
+    *("test_who_may_do_what", "test_page_reader", "test_page_scrolling", "test_policy"),
+    *("test_page_conversations", "test_page_docs", "test_readme_curl", "test_api_refusals"),
+    *("test_sse", "test_page_event_source", "test_deploy_backup"),
 )
 
 
@@ -40,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with them."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)

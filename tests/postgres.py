@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import os
 import pwd
@@ -147,9 +148,25 @@ def _new_folder() -> Path:
 
 @functools.cache
 def _template() -> Path:
-    """Return the folder of a PostgreSQL that does not run, with what `migrate` makes in it."""
+    """Return the folder of a PostgreSQL that does not run, with what `migrate` makes in it.
+
+    All who test at the same time share one: to make it takes ten seconds of a processor.
+    """
+    if shared := os.environ.get("TESTS_FOLDER"):
+        folder = Path(shared) / "postgres"
+        with Path(shared, "postgres.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                _new_folder().rename(folder)
+                _fill(folder)
+        return folder
     folder = _new_folder()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _fill(folder)
+    return folder
+
+
+def _fill(folder: Path) -> None:
     who = ("--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C")
     made = subprocess.run(
         [program("initdb"), "-D", str(folder / "data"), *who, "--no-sync", "--wal-segsize", "1"],
@@ -168,7 +185,6 @@ def _template() -> Path:
         postgres.add_database(FIRST)
     finally:
         postgres.stop()
-    return folder
 
 
 @contextlib.contextmanager
