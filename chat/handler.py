@@ -54,8 +54,8 @@ def mend() -> None:
     request_started.connect(_begin)
 
 
-async def _begin(scope: Any = None, **_: Any) -> None:
-    if scope is None or not CALLS.match(scope["path"]):
+async def _begin(scope: Any, **_: Any) -> None:
+    if not CALLS.match(scope["path"]):
         await sync_to_async(reset_queries)()
         await sync_to_async(close_old_connections)()
 
