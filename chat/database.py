@@ -4,7 +4,6 @@ import logging
 import select
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -50,7 +49,6 @@ class Silence:
 
 
 _silence = Silence()
-_beside = ThreadPoolExecutor(1, "beside")
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -58,19 +56,7 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 
     The connection stays open; one that broke is closed, so that the next call has a new one.
     """
-    return await sync_to_async(_guarded(function, *args, **kwargs))()
 
-
-async def beside(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Return what `function` returns, as `in_database`, but where nobody waits for transactions.
-
-    It is for what is short, and nearly always only reads.
-    """
-    guarded = _guarded(function, *args, **kwargs)
-    return await sync_to_async(guarded, thread_sensitive=False, executor=_beside)()
-
-
-def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Callable[[], R]:
     def guarded() -> R:
         _silence.check()
         began = time.monotonic()
@@ -88,7 +74,7 @@ def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Cal
         _silence.end()
         return found
 
-    return guarded
+    return await sync_to_async(guarded)()
 
 
 def be_impatient() -> None:

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from chat import limits
 from chat.callers import caller
-from chat.database import beside, in_database
+from chat.database import in_database
 from chat.people import Person
 from chat.portable import load
 from chat.portable.schema import WORDS
@@ -57,7 +57,7 @@ class Call(HttpRequest):
 
 
 async def let_in(request: HttpRequest) -> Person:
-    return await beside(_let_in, request, LARGEST_BODY)  # who only waits for that, is let in first
+    return await in_database(_let_in, request, LARGEST_BODY)
 
 
 async def let_in_with_file(request: HttpRequest) -> Person:
