@@ -152,19 +152,21 @@ class Reader:
             await self.line.socket.close()
 
     async def post(self, text: str, key: str, **more: Any) -> int:
-        """Post `text`, however often the line is lost meanwhile; return the reply's id."""
-        said_on = None
+        """Post `text`, however often the line is lost, or it is refused; return the reply's id."""
+        said = (None, 0)  # on which line, and after how many refusals
+
+        def is_to_be_said() -> bool:
+            return self.line is not None and said != (self.line, self._refusals(key))
+
         while self.keys.get(key) not in self.answers:
-            if self.line is not said_on and self.line is not None:
-                said_on = self.line
+            if is_to_be_said():
+                said = (self.line, self._refusals(key))
                 await self.send("message.send", text=text, key=key, **more)
-            await self.until(
-                lambda line=said_on: (  # type: ignore[misc]
-                    self.keys.get(key) in self.answers
-                    or (self.line is not None and self.line is not line)
-                )
-            )
+            await self.until(lambda: self.keys.get(key) in self.answers or is_to_be_said())
         return self.answers[self.keys[key]]
+
+    def _refusals(self, key: str) -> int:
+        return sum(error.get("key") == key for error in self.errors)
 
     async def ended(self, reply: int, patience: float = 60.0) -> str:
         """Wait for the end of `reply`; return its status."""

@@ -77,7 +77,7 @@ async def test_unreachable(chat: Chat) -> None:
 
 
 async def test_restarted(chat: Chat) -> None:
-    """Twice: in order, and by a crash. Whoever writes afterwards notices nothing."""
+    """Twice: in order, and by a crash. Whoever writes afterwards is answered."""
     here, there = chat.servers
     async with AsyncExitStack() as people:
         alice = await people.enter_async_context(Reader([here], session(here.url)))
@@ -89,7 +89,8 @@ async def test_restarted(chat: Chat) -> None:
             await asyncio.to_thread(chat.postgres.start)
             for who in (alice, bob):
                 await who.post("after that", f"after {number}")
-                assert not who.errors
+                # A connection may die just while it is used; who is told so, says it again.
+                assert {error["code"] for error in who.errors} <= {"unavailable"}
         for who, reply in zip((alice, bob), replies, strict=True):
             assert await who.ended(reply) == "complete"
             assert who.text(reply) == TEXT
