@@ -15,12 +15,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chat import limits, listing, protocol
+from chat import access, limits, listing, protocol
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.models import Conversation, Message, Version
 from chat.people import Person
-from chat.protocol import Refused
 from chat.reply import run, titles
 
 LONGEST_TITLE = 200
@@ -120,7 +119,7 @@ def own(person: Person, id: UUID) -> Conversation:
     """Return a conversation of one's own, without noting that anybody looked at it."""
     found = Conversation.objects.of(person.id).filter(pk=id).first()
     if found is None:
-        raise _unknown()
+        raise access.unknown()
     return found
 
 
@@ -200,7 +199,7 @@ def _delete(person: Person, id: UUID) -> Conversation:
     with transaction.atomic():
         found = own(person, id)
         if not Conversation.objects.of(person.id).filter(pk=id).update(deleted=timezone.now()):
-            raise _unknown()
+            raise access.unknown()
         # What waits in line is not begun any more when what is before it ends.
         found.messages.filter(lease="").silence()
         return found
@@ -211,10 +210,6 @@ def _restore(person: Person, id: UUID) -> Conversation:
         whole = Conversation.objects.filter(owner_id=person.id, pk=id).exclude(deleted=GOING)
         whole.update(deleted=None)
         return own(person, id)
-
-
-def _unknown() -> Refused:
-    return Refused("not_found", "There is no such conversation.")
 
 
 def _runs_in(conversations: set[UUID]) -> list[run.Run]:

@@ -6,14 +6,13 @@ from typing import Any
 
 from django.db.models import F, Q
 
-from chat import protocol
+from chat import access, protocol
 from chat.database import in_database
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
 from chat.live.relay import EVERYONE, here, relay
 from chat.live.ticker import ticker
 from chat.models import Conversation, Membership, Message
-from chat.protocol import Refused
 
 PAGE = 50  # conversations at a time
 COUNTING = 1.0  # seconds; members hear at most so often how much is new in a room
@@ -163,5 +162,5 @@ def _last(owner: uuid.UUID, id: uuid.UUID) -> Conversation:
     own = Conversation.objects.filter(owner_id=owner, written__isnull=False)
     found = own.filter(pk=id).first()
     if found is None:
-        raise Refused("not_found", "There is no such conversation.")
+        raise access.unknown()
     return found

@@ -223,11 +223,6 @@ class Scene:
             self.report.faults.append(f"{rows[0]} messages and replies instead of {count}")
 
 
-def prepare(server: Server) -> None:
-    server.manage("reply", "greeting", "--off")
-    server.manage("reply", "answer", "--text", "{message}", "--speed", str(SPEED))
-
-
 def kill(
     folder: Path,
     kills: int,
@@ -237,7 +232,7 @@ def kill(
 ) -> Report:
     with provider_with_titles() as provider, several(folder, processes) as chat:
         provider._default = Echo()
-        prepare(chat.servers[0])
+        chat.answer("{message}", SPEED)
         models = [{"slug": kind, "kind": kind} for kind in KINDS[1:]]
         make_assistants(chat.servers[0], provider, *models)
         scene = Scene(chat, conversations, seed)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from zlib import crc32
 
 from websockets.exceptions import WebSocketException
 
-from tests.client import Client, Frame
+from tests.client import Client, Frame, fetch
 from tests.postgres import Postgres, running_postgres
 from tests.redis import Redis, running_redis
 from tests.server import Server
@@ -43,9 +44,16 @@ class Chat:
         [row] = self.postgres.say("SELECT status, text FROM chat_message WHERE id = %s", reply)
         return row[0], row[1]
 
-    def check_logs(self) -> None:
+    def answer(self, text: str, speed: int) -> None:
+        """Have every message answered with `text`, and say nothing unasked."""
+        self.servers[0].manage("reply", "greeting", "--off")
+        self.servers[0].manage("reply", "answer", "--text", text, "--speed", str(speed))
+
+    def check_logs(self, *said_once: str) -> None:
         for server in self.servers:
-            assert "Traceback" not in server.log.read_text(), server.log.read_text()
+            log = server.log.read_text()
+            assert "Traceback" not in log, log
+            assert [log.count(words) for words in said_once] == [1] * len(said_once), log
 
 
 @contextlib.contextmanager
@@ -248,6 +256,12 @@ class Reader:
         if true != (frame["length"], frame["crc32"]):
             self.faults.append(f"{reply} ends with {frame}, and not with {true}")
         self.on_move(self, reply)
+
+
+async def readiness(server: Server) -> tuple[int, list[str]]:
+    """Return the status of `/readyz`, and what it says is failing."""
+    code, body = await asyncio.to_thread(fetch, f"{server.url}/readyz")
+    return code, json.loads(body)["failing"]
 
 
 def freeze(server: Server) -> None:

@@ -7,23 +7,21 @@ memory stays within a bound, and when the others are gone so are their connectio
 late the people's characters were is printed; what comes first of a reply is what counts as in time.
 """
 
-import argparse
-import json
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 from .benchmarks import generator
 from .benchmarks.accounting import memory_kb
+from .benchmarks.command import carry_out
 from .benchmarks.houses import GUESTS
-from .benchmarks.options import count, positive
 from .benchmarks.product import Product
 from .benchmarks.report import number, progress
 from .benchmarks.script import text_of
-from .benchmarks.servers import HOST, ServerError
+from .benchmarks.servers import HOST
 from .soak import BAD_LINES
 
 ACK_EVERY = 256
@@ -205,26 +203,8 @@ others    {ends}
 
 
 def main() -> int:
-    sizes = Sizes()
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.siege",
-        description="Answers some people while many others are slow, broken or hostile.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    for name, value in asdict(sizes).items():
-        kind = positive if name == "seconds" else count
-        parser.add_argument(f"--{name}", type=kind, default=value, help=" ")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    arguments = vars(parser.parse_args())
-    as_json = arguments.pop("json")
-    sizes = Sizes(**arguments)
-    try:
-        seen = run(sizes)
-    except ServerError as error:
-        print(f"siege: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(seen, indent=2) if as_json else text_from(seen, sizes))
-    return 1 if seen["wrong"] else 0
+    described = "Answers some people while many others are slow, broken or hostile."
+    return carry_out("siege", described, Sizes(), run, text_from)
 
 
 if __name__ == "__main__":

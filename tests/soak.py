@@ -6,19 +6,16 @@ every text whole, the log must be clean, and the process's memory be what it was
 compared is what it has when all have left, after a first, shorter round and after the long one.
 """
 
-import argparse
-import json
 import re
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from .benchmarks import generator
-from .benchmarks.options import count, positive
+from .benchmarks.command import carry_out
 from .benchmarks.product import Product
 from .benchmarks.report import progress
 from .benchmarks.script import text_of
-from .benchmarks.servers import ServerError
 
 GROWTH = 0.10  # of the memory before
 ACK_EVERY = 256
@@ -37,6 +34,18 @@ class Sizes:
     stay: float = 30.0
     first: float = 60.0
     quiet: float = 30.0
+
+
+HELP = {
+    "minutes": "length of the long round",
+    "conversations": "at the same time",
+    "watchers": "connections to each",
+    "speed": "characters a second of each",
+    "length": "characters of a reply",
+    "stay": "seconds until a line breaks",
+    "first": "seconds of the first round",
+    "quiet": "seconds until memory is looked at",
+}
 
 
 class Soaked(Product):
@@ -60,6 +69,7 @@ class Soaked(Product):
 
 def run(sizes: Sizes) -> dict[str, Any]:
     """Return what was seen, with what is wrong about it under `wrong`."""
+    progress(f"{sizes.conversations:,} conversations for {sizes.minutes:g} minutes")
     with Soaked(sizes) as server:
         seen = generator.run(
             server, "staying", sizes.conversations, ACK_EVERY,
@@ -105,33 +115,8 @@ text      {seen["characters"]:,} characters live, {seen["characters_caught_up"]:
 
 
 def main() -> int:
-    sizes = Sizes()
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.soak",
-        description="Lets many talk over lines that break, and looks at memory, texts and log.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    option = parser.add_argument
-    option("--minutes", type=positive, default=sizes.minutes, help="length of the long round")
-    option("--conversations", type=count, default=sizes.conversations, help="at the same time")
-    option("--watchers", type=count, default=sizes.watchers, help="connections to each")
-    option("--speed", type=positive, default=sizes.speed, help="characters a second of each")
-    option("--length", type=count, default=sizes.length, help="characters of a reply")
-    option("--stay", type=positive, default=sizes.stay, help="seconds until a line breaks")
-    option("--first", type=positive, default=sizes.first, help="seconds of the first round")
-    option("--quiet", type=positive, default=sizes.quiet, help="seconds until memory is looked at")
-    option("--json", action="store_true", help="print JSON instead of text")
-    arguments = vars(parser.parse_args())
-    as_json = arguments.pop("json")
-    sizes = Sizes(**arguments)
-    progress(f"{sizes.conversations:,} conversations for {sizes.minutes:g} minutes")
-    try:
-        seen = run(sizes)
-    except ServerError as error:
-        print(f"soak: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(seen, indent=2) if as_json else text_from(seen, sizes))
-    return 1 if seen["wrong"] else 0
+    described = "Lets many talk over lines that break, and looks at memory, texts and log."
+    return carry_out("soak", described, Sizes(), run, text_from, HELP)
 
 
 if __name__ == "__main__":

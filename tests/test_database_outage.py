@@ -10,7 +10,7 @@ import pytest
 
 from tests.client import fetch, session
 from tests.server import Server
-from tests.several import Chat, Reader, several
+from tests.several import Chat, Reader, readiness, several
 
 TEXT = "".join(f"{number} " for number in range(300))  # takes half a minute
 OUTAGE = 20.0  # seconds
@@ -19,14 +19,8 @@ OUTAGE = 20.0  # seconds
 @pytest.fixture
 def chat(tmp_path: Path) -> Iterator[Chat]:
     with several(tmp_path) as it:
-        it.servers[0].manage("reply", "greeting", "--off")
-        it.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+        it.answer(TEXT, speed=40)
         yield it
-
-
-async def readiness(server: Server) -> tuple[int, list[str]]:
-    code, body = await asyncio.to_thread(fetch, f"{server.url}/readyz")
-    return code, json.loads(body)["failing"]
 
 
 async def ready(server: Server) -> None:
@@ -73,7 +67,7 @@ async def test_unreachable(chat: Chat) -> None:
         assert await alice.ended(again) == "stopped"
     sent = "SELECT count(*) FROM chat_message WHERE text = 'while away'"
     assert chat.postgres.say(sent) == [(1,)]
-    check_log(chat, "the database does not answer", "the database answers again")
+    chat.check_logs("the database does not answer", "the database answers again")
 
 
 async def test_restarted(chat: Chat) -> None:
@@ -99,10 +93,3 @@ async def test_restarted(chat: Chat) -> None:
     sent = "SELECT count(*) FROM chat_message WHERE text = 'after that'"
     assert chat.postgres.say(sent) == [(4,)]
     chat.check_logs()
-
-
-def check_log(chat: Chat, *said_once: str) -> None:
-    chat.check_logs()
-    for server in chat.servers:
-        log = server.log.read_text()
-        assert [log.count(words) for words in said_once] == [1] * len(said_once), log

@@ -24,8 +24,7 @@ def provider() -> Iterator[TitledProvider]:
 @pytest.fixture
 def chat(tmp_path: Path, provider: TitledProvider) -> Iterator[Chat]:
     with several(tmp_path) as it:
-        it.servers[0].manage("reply", "greeting", "--off")
-        it.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "60")
+        it.answer(TEXT, speed=60)
         make_assistants(it.servers[0], provider, {"slug": "model", "kind": "openai"})
         yield it
 

@@ -9,8 +9,7 @@ import pytest
 
 from tests.client import session
 from tests.redis import Redis
-from tests.several import Chat, Reader, several
-from tests.test_database_outage import check_log, readiness
+from tests.several import Chat, Reader, readiness, several
 
 TEXT = "".join(f"{number} " for number in range(400))
 OUTAGE = 20.0  # seconds
@@ -20,8 +19,7 @@ STORM = 40  # connections that two processes do not make when Redis is back
 @pytest.fixture
 def chat(tmp_path: Path) -> Iterator[Chat]:
     with several(tmp_path) as it:
-        it.servers[0].manage("reply", "greeting", "--off")
-        it.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+        it.answer(TEXT, speed=40)
         yield it
 
 
@@ -68,7 +66,7 @@ async def test_without_redis(
         await other.send("reply.stop", reply=queued)
         assert await alice.ended(queued) == await other.ended(queued) == "stopped"
         assert alice.closes == other.closes == alice.faults == other.faults == []
-    check_log(chat, "other processes cannot be told anything", "other processes can be told again")
+    chat.check_logs("other processes cannot be told anything", "other processes can be told again")
 
 
 async def test_flushed(chat: Chat) -> None:

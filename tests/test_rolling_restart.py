@@ -22,8 +22,7 @@ GRACE = 10.0  # seconds in which a process has ended
 def chat(tmp_path: Path) -> Iterator[Chat]:
     with provider_with_titles() as provider, several(tmp_path) as it:
         provider._default = Echo()
-        it.servers[0].manage("reply", "greeting", "--off")
-        it.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "30")
+        it.answer(TEXT, speed=30)
         make_assistants(it.servers[0], provider, {"slug": "model", "kind": "ollama"})
         yield it
 

@@ -36,7 +36,7 @@ async def give(reply: Message) -> None:
     conversation = reply.conversation
     if conversation.title:
         return
-    title = await _asked_for(reply, reply.assistant) if reply.is_by_model and reply.text else ""
+    title = await _asked_for(reply) if reply.is_by_model and reply.text else ""
     if title := await in_database(_save, reply, title):
         conversation.title = title
         await tell(conversation)
@@ -68,12 +68,12 @@ def from_words(text: str) -> str:
     return regex.sub(r"\p{P}*\s*\Z", "", whole) + "…"
 
 
-async def _asked_for(reply: Message, assistant: Assistant | None) -> str:
+async def _asked_for(reply: Message) -> str:
     """Return the title that a model gives; empty if it gives none, or there is one already."""
     question = await in_database(_untitled, reply)
-    if question is None or assistant is None:
+    if question is None or reply.assistant is None:
         return ""
-    asking = asyncio.create_task(_by_model(assistant, question, reply))
+    asking = asyncio.create_task(_by_model(reply.assistant, question, reply))
     _asking()[reply.conversation_id] = asking
     await asyncio.wait({asking})
     _asking().pop(reply.conversation_id, None)
