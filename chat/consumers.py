@@ -51,6 +51,7 @@ CLOSE_CODES = {
 logger = logging.getLogger(__name__)
 
 _reading = PerLoop(lambda: asyncio.Semaphore(READING))
+_looking = PerLoop(asyncio.Lock)
 _offenders = PerLoop(limits.Offenders)
 
 Frame = dict[str, Any]
@@ -342,6 +343,19 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
                 await self._answer(frame)
 
     async def _answer(self, frame: Frame) -> None:
+        """Look something up that was there before: one connection at a time.
+
+        It takes half of the time at most. Many who ask for much else leave too little of it for
+        the replies that are being typed.
+        """
+        async with _looking():
+            began = time.monotonic()
+            try:
+                await self._look_up(frame)
+            finally:
+                await asyncio.sleep(time.monotonic() - began)
+
+    async def _look_up(self, frame: Frame) -> None:
         await in_database(self._look)
         match frame:
             case {"type": "reply.thoughts", "reply": reply}:
