@@ -36,7 +36,6 @@ REWRITES = {
     "reply.regenerate": actions.regenerate,
     "reply.continue": actions.carry_on,
 }
-ABUSE = (protocol.BAD_FRAMES, protocol.TOO_BIG, protocol.TOO_MANY)
 CODE_POINTS_A_FRAME = 2048  # what is sent in answer to a frame counts as a frame for every so many
 
 # why somebody may not come in -> what their socket is closed with
@@ -427,7 +426,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         self._leave()
         self._code = self._code or code
-        if code in ABUSE and self._viewer is not None and not self._deaf:
+        if code in protocol.ABUSE and self._viewer is not None and not self._deaf:
             self._deaf = True
             self._todo.clear()
             _offenders().note(_known_as(self._person))

@@ -24,7 +24,7 @@ from twisted.web import http
 
 from chat import logs, metrics
 from chat.live.per_loop import PerLoop
-from chat.protocol import ACK_PATIENCE, LARGEST_BODY, LARGEST_FRAME, TOO_SLOW
+from chat.protocol import ABUSE, ACK_PATIENCE, LARGEST_BODY, LARGEST_FRAME, TOO_SLOW
 
 MOST_UNREAD = 1024 * 1024  # bytes for one client, beyond those that its socket takes
 LONGEST_SHARED = 1024  # code points of a frame that others are probably sent, too
@@ -250,6 +250,8 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
             self._hear()
         # Autobahn's sendClose refuses all codes below 3000 but 1000; 1009 and 1012 are as good.
         self.sendCloseFrame(code=1000 if code is None else code)
+        if code in ABUSE:  # much more may be on its way, which nobody is to work through
+            self.dataReceived = lambda data: None
 
 
 class Line(http.HTTPChannel):  # type: ignore[misc]
