@@ -86,6 +86,7 @@ async def test_from_guest_to_account_and_back(arrive: Arrive, server: Server) ->
     await expect(other.role("your-name").first).to_have_text("Alice of the page")
 
     page = alice.page
+    await page.get_by_role("link", name="Log in").click()
     await page.get_by_role("link", name="Sign up").click()
     await fits(page)
     await fill_in(page, username="page-alice", email="nonsense@x", password1="short", password2="x")
