@@ -70,6 +70,12 @@ class Reader(Watcher):
             self.number, self.at = 0, frame["at"]
         self.accept(DIGITS[frame["char"]], now)
 
+    def resume(self, text: str) -> bool:
+        self.digits = [DIGITS[char] for char in text]
+        self.arrived.clear()
+        self.number, self.at = 0, len(text)
+        return True  # or its end does not fit
+
     def ended_right(self, frame: dict[str, Any]) -> bool:
         text = "".join(LETTERS[digit] for digit in self.digits)
         end = (frame["status"], frame["length"], frame["crc32"])

@@ -65,5 +65,9 @@ class Viewer(Watcher):
     def take(self, frame: dict[str, Any], now: float) -> None:
         self.accept(frame["at"], now)
 
+    def resume(self, text: str) -> bool:
+        self.at = len(text)
+        return self.script.text.startswith(text)
+
     def ended_right(self, frame: dict[str, Any]) -> bool:
         return self.script.ended_right(frame)

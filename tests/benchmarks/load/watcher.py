@@ -51,10 +51,18 @@ class Watcher(Connection):
     def ended_right(self, frame: dict[str, Any]) -> bool:
         raise NotImplementedError
 
+    def resume(self, text: str) -> bool:
+        """Go on behind `text`, which is what there is of the reply; return whether it is right."""
+        raise NotImplementedError
+
     def welcome(self, ready: dict[str, Any]) -> None:
-        """What stands in it is not taken: it would hide what did not come as it should."""
-        if self.first is not None:
-            self.trouble["read anew"] += 1
+        """It tells what there is, and all that comes goes on from there."""
+        if self.first is None:
+            return
+        self.trouble["read anew"] += 1
+        known = next(each for each in ready["messages"] if each["id"] == self.reply_id)
+        if not self.resume(known["text"]):
+            self.trouble["wrong text"] += 1
 
     def acknowledge(self) -> None:
         self.next_ack += self.ack_every
