@@ -6,6 +6,7 @@ Every difference is named with its reason, so that it can go when Daphne or Auto
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -164,6 +165,31 @@ def _write_at_once(transport: Any) -> None:
         transport.startWriting = partial(outbox().add, transport)
 
 
+class Turns:
+    """Lets those who have sent much be read one after the other, one in each turn of the loop.
+
+    Else all of them are, and everybody else waits for so long.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Socket] = deque()
+
+    def wait(self, socket: "Socket") -> None:
+        """Read nothing more from `socket` until it is its turn."""
+        socket.pause()
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
+        self._waiting.append(socket)
+
+    def _next(self) -> None:
+        self._waiting.popleft().go_on()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
+
+
+turns = PerLoop(Turns)
+
+
 class Open:
     """The sockets that are open now, and the requests that are being answered."""
 
@@ -198,6 +224,8 @@ open_sockets = Open()
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     maxFramePayloadSize = LARGEST_FRAME  # noqa: N815 - told by the header, before it is read
+    _heard = False  # whether it was sent anything
+    _is_deaf = False  # it is closed for abuse
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802
         self.autoPingTimeout = min(self.factory.autoPingTimeout, PONG_SECONDS)
@@ -214,11 +242,24 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         self.transport.bufferSize = READ_AT_ONCE
         # Nobody takes frames before the first is sent, and Daphne's queue has no end.
         self.transport.pauseProducing()
-        self._heard = False
 
     def onClose(self, *how: Any) -> None:  # noqa: N802
         super().onClose(*how)
         open_sockets.remove(self)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self._is_deaf:  # much more may be on its way, which nobody is to work through
+            return
+        super().dataReceived(data)
+        if self._heard and len(data) == READ_AT_ONCE:  # there is more
+            turns().wait(self)
+
+    def pause(self) -> None:
+        self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        if not self._backpressure.full:  # or it goes on when its client has read
+            self.transport.resumeProducing()
 
     def _hear(self) -> None:
         self._heard = True
@@ -250,8 +291,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
             self._hear()
         # Autobahn's sendClose refuses all codes below 3000 but 1000; 1009 and 1012 are as good.
         self.sendCloseFrame(code=1000 if code is None else code)
-        if code in ABUSE:  # much more may be on its way, which nobody is to work through
-            self.dataReceived = lambda data: None
+        self._is_deaf = code in ABUSE
 
 
 class Line(http.HTTPChannel):  # type: ignore[misc]
