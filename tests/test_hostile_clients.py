@@ -1,6 +1,6 @@
 """Clients that are hostile, slow or broken; and the people who are answered meanwhile.
 
-A tenth of `python -m tests.siege`, which measures lateness, too: here other tests run beside it.
+A small `python -m tests.siege`, which measures lateness, too: here other tests run beside it.
 """
 
 import http.client
@@ -15,8 +15,8 @@ from tests.server import Server
 from tests.siege import Sizes, run, text_from
 
 SIZES = Sizes(
-    people=10, silent=20, flooding=20, idle=200, huge=1, mute=10, handshake=20, body=20, upload=1,
-    seconds=15,
+    people=10, silent=10, flooding=6, idle=100, huge=1, mute=5, handshake=10, body=10, upload=1,
+    seconds=10,
 )  # fmt: skip
 LARGEST = 5 * 1024 * 1024
 HEAD = b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

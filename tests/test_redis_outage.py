@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,10 +54,12 @@ async def test_without_redis(
         await over
         assert len(other.text(reply)) > before  # by way of the database
         begin(chat.redis)
+        back = time.monotonic()
         known = known if end is Redis.freeze else 0
         await alice.until(lambda: alice.keys.get("second"))
         at = len(alice.text(reply))
         await other.until(lambda: len(other.text(reply)) >= at)
+        print(f"caught up {time.monotonic() - back:.1f} s after Redis came back")
         for server in chat.servers:
             while await readiness(server) != (200, []):
                 await alice.more(reply)

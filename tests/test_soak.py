@@ -1,6 +1,6 @@
 """Two minutes of `python -m tests.soak`: many conversations, slowly typed, over lines that break.
 
-100 conversations with 2 connections each, 4 characters a second, each line for 20 seconds on
+60 conversations with 2 connections each, 4 characters a second, each line for 20 seconds on
 average: it mostly waits, as other tests run beside it. What it measures, its own command says.
 """
 
@@ -9,7 +9,7 @@ import pytest
 from tests.soak import Sizes, run, text_from
 
 SIZES = Sizes(
-    minutes=2, conversations=100, watchers=2, speed=4, length=120, stay=20, first=30, quiet=15
+    minutes=2, conversations=60, watchers=2, speed=4, length=120, stay=20, first=30, quiet=15
 )
 
 

@@ -19,7 +19,8 @@ WARM_UP = 1.5
 TAIL = 1.0
 
 HEADINGS = [
-    "", "µs CPU/char", "vs FastAPI", "lost", "unfinished", "p50 late", "p99 late", "KB/idle conn."
+    "", "µs CPU/char", "vs FastAPI", "lost", "unfinished", "p50 late", "p99 late",
+    "KB/idle conn.", "ms CPU/new conn.",
 ]  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def rows(data: dict[str, Any], scenario: str) -> list[list[str]]:
             number(seen["lateness_ms"]["p50"], 0, " ms"),
             number(seen["lateness_ms"]["p99"], 0, " ms"),
             number(data["idle"][name]["kb_per_connection"]["rss"], 0),
+            number(data["idle"][name]["cpu_ms_per_connection"], 1),
         ]
         for name, seen in data[scenario].items()
     ]

@@ -1,7 +1,7 @@
 """Clients that mean harm, or are broken: all at once, until they are told to end.
 
-They come back as soon as the server has closed their lines. What that does to others is measured
-by another process.
+Those who do most begin when all are in place, and all come back as soon as the server has closed
+their lines. What that does to others is measured by another process.
 """
 
 import asyncio
@@ -130,9 +130,10 @@ class Siege:
     async def silent(self, in_place: Callable[[], None]) -> None:
         """Ask for much, and read nothing of it, not even that the line is closed."""
         line = await self.connect()
+        in_place()
+        await self.all_in_place.wait()
         line.say(b'{"type": "message.send", "text": "go", "key": "%d"}' % id(line))
         line.tcp.pause_reading()
-        in_place()
         for _ in range(60):
             if line.tcp.is_closing():
                 break
@@ -149,6 +150,7 @@ class Siege:
         """Send as fast as the server takes it."""
         line = await self.connect()
         in_place()
+        await self.all_in_place.wait()
         for payload in itertools.cycle(RUBBISH):
             if line.gone.is_set():
                 break
@@ -163,6 +165,7 @@ class Siege:
         """One frame that is far too long."""
         line = await self.connect()
         in_place()
+        await self.all_in_place.wait()
         line.transport.send(WSMsgType.TEXT, bytes(HUGE))
         await line.gone.wait()
         self.note("huge", line)
@@ -212,6 +215,7 @@ class Siege:
         """A call whose body is far too long, and sent as fast as it is taken."""
         reader, writer = await self.dial()
         in_place()
+        await self.all_in_place.wait()
         writer.write(POST % self.host + b"Content-Length: %d\r\n\r\n" % UPLOAD)
         answer = asyncio.create_task(reader.readline())
         for _ in range(UPLOAD // len(BYTES)):

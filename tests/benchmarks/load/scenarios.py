@@ -12,6 +12,7 @@ from .audience import Audience
 from .plan import Plan
 from .viewer import Script, Viewer
 from .watcher import Reply, Watcher
+from .window import Moment, used_between
 
 FIRST_CONNECTIONS = 20
 
@@ -72,7 +73,7 @@ async def watched(plan: Plan) -> dict[str, Any]:
 
 
 async def idle(plan: Plan) -> dict[str, Any]:
-    """Connected, greeted, and then silent: what does one more of those hold?
+    """Connected, greeted, and then silent: what does one more of those cost, and hold?
 
     The first connections make the server load what it loads once; they stay, so that the ones
     that are counted cannot use memory that others gave back.
@@ -80,15 +81,16 @@ async def idle(plan: Plan) -> dict[str, Any]:
     crowd = Typed(plan)
     await crowd.connect(FIRST_CONNECTIONS)
     await crowd.settle()
-    before = memory_kb(plan.pid)
+    before, start = memory_kb(plan.pid), Moment.of(plan.pid)
     await crowd.connect(plan.count)
     await crowd.settle()
-    after = memory_kb(plan.pid)
+    after, used = memory_kb(plan.pid), used_between(start, Moment.of(plan.pid))
     return {
         "connections": plan.count,
         "kb_per_connection": {
             kind: round((after[kind] - before[kind]) / plan.count, 1) for kind in after
         },
+        "cpu_ms_per_connection": round(used["server_cpu_seconds"] / plan.count * 1000, 2),
         "trouble": crowd.trouble(),
     }
 
