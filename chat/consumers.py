@@ -25,6 +25,7 @@ from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
 LIMITED_FRAMES = 100  # of one connection, and one a second; more close it
+LONGEST_REST = 0.1  # seconds after something was looked up, until the next may be
 READING = 2  # connections that read a conversation at a time; who writes waits for no more
 WAITING_FRAMES = 32  # that want the database, of one connection
 ACTS = (  # frames that change something
@@ -352,7 +353,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             try:
                 await self._look_up(frame)
             finally:
-                await asyncio.sleep(time.monotonic() - began)
+                await asyncio.sleep(min(time.monotonic() - began, LONGEST_REST))
 
     async def _look_up(self, frame: Frame) -> None:
         await in_database(self._look)
