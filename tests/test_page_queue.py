@@ -16,7 +16,7 @@ TURN = "Waits until the reply above has ended"
 @pytest.fixture(scope="module")
 def talk(server: Server) -> str:
     """The keyword for a reply that takes its time."""
-    rule = ("--trigger", "keyword", "--keywords", "page-queue", "--speed", "40")
+    rule = ("--trigger", "keyword", "--keywords", "page-queue", "--speed", "12")
     server.manage("reply", "page-queue", "--text", LONG, *rule)
     return "page-queue"
 
