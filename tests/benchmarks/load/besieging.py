@@ -119,6 +119,14 @@ class Siege:
     def note(self, who: str, line: Line) -> None:
         self.ends[f"{who} {line.code}"] += 1
 
+    async def leave(self) -> None:
+        """End all; again and again, as one that is connecting just now may not hear of it."""
+        left = set(self.tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=PAUSE)
+
     # --- over WebSockets
 
     async def idle(self, in_place: Callable[[], None]) -> None:
@@ -238,7 +246,5 @@ async def besieging(plan: Plan) -> dict[str, Any]:
     print(IN_PLACE, flush=True)
     siege.gate = asyncio.Semaphore(plan.count)
     await over.wait()
-    for task in siege.tasks:
-        task.cancel()
-    await asyncio.gather(*siege.tasks, return_exceptions=True)
+    await siege.leave()
     return {"ends": dict(sorted(siege.ends.items()))}
