@@ -25,7 +25,7 @@ from chat.protocol import Refused
 
 FRAMES_A_SECOND, FRAMES_SAVED_UP = 50, 250  # of one connection
 LIMITED_FRAMES = 100  # of one connection, and one a second; more close it
-LONGEST_REST = 0.1  # seconds after something was looked up, until the next may be
+LONGEST_REST = 0.1  # seconds after something was looked up, however long that took
 READING = 2  # connections that read a conversation at a time; who writes waits for no more
 WAITING_FRAMES = 32  # that want the database, of one connection
 ACTS = (  # frames that change something
@@ -345,8 +345,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def _answer(self, frame: Frame) -> None:
         """Look something up that was there before: one connection at a time.
 
-        It takes half of the time at most. Many who ask for much else leave too little of it for
-        the replies that are being typed.
+        Each is followed by a rest as long as it took, or many who ask for much would leave too
+        little time for the replies that are being typed.
         """
         async with _looking():
             began = time.monotonic()

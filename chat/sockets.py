@@ -291,7 +291,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
             self._hear()
         # Autobahn's sendClose refuses all codes below 3000 but 1000; 1009 and 1012 are as good.
         self.sendCloseFrame(code=1000 if code is None else code)
-        self._is_deaf = code in ABUSE
+        self._is_deaf = self._is_deaf or code in ABUSE
 
 
 class Line(http.HTTPChannel):  # type: ignore[misc]
