@@ -175,6 +175,8 @@ def wrong(seen: dict[str, Any]) -> list[str]:
         found.append(f"memory has grown by more than {memory['bound'] // 1024} MiB")
     if open_files["after"] > open_files["before"] + SPARE_FILES:
         found.append(f"{open_files['after'] - open_files['before']} files were left open")
+    if cut := sum(times for how, times in seen["others"].items() if how.startswith("idle ")):
+        found.append(f"lines of those who only wait were cut: {cut:,}")
     if seen["bad_lines"]:
         found.append(f"{len(seen['bad_lines'])} lines in the log, like {seen['bad_lines'][0]}")
     return found

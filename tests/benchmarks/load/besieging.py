@@ -160,13 +160,14 @@ class Siege:
         in_place()
         await self.all_in_place.wait()
         for payload in itertools.cycle(RUBBISH):
-            if line.gone.is_set():
+            if line.tcp.is_closing():
                 break
             line.say(payload)
             if line.tcp.get_write_buffer_size() > MUCH:
                 await asyncio.sleep(0.01)
             elif payload is RUBBISH[-1]:
                 await asyncio.sleep(0)
+        await line.gone.wait()
         self.note("flooding", line)
 
     async def huge(self, in_place: Callable[[], None]) -> None:
