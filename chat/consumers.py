@@ -97,6 +97,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
                     await self.dispatch(await receive())
         finally:  # whether they left, or the server cancels what waited for too long
             self._leave()
+            if self._viewer is not None:
+                self._viewer.let_go()
             seconds = time.monotonic() - began
             logger.info("closed with %s after %.1f seconds", self._code, seconds, extra=self._about)
 

@@ -21,6 +21,7 @@ from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.protocol import connectionDone
 from twisted.web import http
 
 from chat import logs, metrics
@@ -247,6 +248,12 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         super().onClose(*how)
         open_sockets.remove(self)
 
+    def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
+        super().connectionLost(reason)
+        # What leads to itself would stay, with all that it has, until garbage is looked for.
+        self.transport.__dict__.pop("startWriting", None)
+        self.is_closed = None
+
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._is_deaf:  # much more may be on its way, which nobody is to work through
             return
@@ -363,7 +370,10 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
         self.requestHeaders.removeHeader(b"daphne-root-path")
         # We speak none, and Daphne stumbles over names that are not ASCII.
         self.requestHeaders.removeHeader(b"sec-websocket-protocol")
-        return super().process()
+        processing = super().process()
+        if self.transport is None:  # which is a WebSocket's now; this would stay in a ring, too
+            self.channel.requests.clear()
+        return processing
 
     def handle_reply(self, message: Any) -> None:
         if message["type"] == "http.response.start":

@@ -27,7 +27,10 @@ def free_port() -> int:
 class Server:
     """Daphne with a database of its own in `folder`. May be killed, and started again."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, application: str = "chatproject.asgi:application", **environment: str
+    ) -> None:
+        self.application = application
         self.port = free_port()
         self.log = folder / "server.log"
         self.database = folder / "db.sqlite3"
@@ -75,7 +78,7 @@ class Server:
         address = ("-b", "127.0.0.1", "-p", str(self.port))
         with self.log.open("ab") as log:
             self._process = Forked(
-                *("-m", "daphne", *address, *self.options, "chatproject.asgi:application"),
+                *("-m", "daphne", *address, *self.options, self.application),
                 environment=self.environment,
                 stdout=log,
                 stderr=log,
@@ -140,9 +143,9 @@ def migrated() -> bytes:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **environment: str) -> Iterator[Server]:
+def running(folder: Path, *application: str, **environment: str) -> Iterator[Server]:
     """A migrated, started server that is gone afterwards."""
-    server = Server(folder, **environment)
+    server = Server(folder, *application, **environment)
     server.database.write_bytes(migrated())
     server.start()
     try:

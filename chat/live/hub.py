@@ -139,6 +139,14 @@ class Viewer:
     def joining(self) -> bool:
         return not self.joined and self.reads is None
 
+    def let_go(self) -> None:
+        """Drop what leads to the connection, which is lost: in a ring both would outlive it."""
+        self.close, self.renew = _not_any_more, lambda: None
+
+
+async def _not_any_more(code: int) -> None:
+    """Close a connection that is lost."""
+
 
 class Hub:
     def __init__(self) -> None:
