@@ -30,7 +30,7 @@ from chat.reply.watchdog import Watchdog
 LOOK_EVERY = 1.0  # seconds
 SWITCH_AFTER = 0.001  # seconds
 # To look through all objects for garbage holds everybody up, with 3,000 lines for half a second;
-# after Python's 700 that is done every 12 seconds of a flood. What Django leaves of a request waits.
+# after Python's 700 that is done every 12 seconds of a flood. What Django leaves of requests waits.
 COLLECT_AFTER = 2_000  # objects more than before
 GOODBYE = 4.0  # seconds for those who are sent away to read that, and to hang up
 

@@ -1,6 +1,10 @@
-"""A connection that is gone leaves nothing in memory, not even until Python looks for garbage."""
+"""Nothing stays in memory of connections and replies that are over.
+
+Not even until Python looks for garbage, for which everybody has to wait.
+"""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -18,18 +22,25 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield it
 
 
-async def in_memory(server: Server) -> int:
-    _, count = await asyncio.to_thread(fetch, f"{server.url}/sockets")
-    return int(count)
+async def kept(server: Server) -> dict[str, int]:
+    _, counts = await asyncio.to_thread(fetch, f"{server.url}/kept")
+    found: dict[str, int] = json.loads(counts)
+    return found
 
 
 async def hangs_up(alice: Client) -> None:
-    await alice.post("hello")
+    await alice.end(await alice.post("hello"))
 
 
 async def is_cut(alice: Client) -> None:
     await alice.post("hello")
     alice.socket.transport.abort()
+
+
+async def stops_it(alice: Client) -> None:
+    reply = await alice.post("hello")
+    await alice.send("reply.stop", reply=reply)
+    await alice.end(reply)
 
 
 async def talks_nonsense(alice: Client) -> None:
@@ -43,12 +54,12 @@ async def says_too_much(alice: Client) -> None:
     assert await alice.closed() == 1009
 
 
-@pytest.mark.parametrize("end", [hangs_up, is_cut, talks_nonsense, says_too_much])
+@pytest.mark.parametrize("end", [hangs_up, is_cut, stops_it, talks_nonsense, says_too_much])
 async def test_nothing_is_left(counting: Server, end: Callable[[Client], Awaitable[None]]) -> None:
     url = counting.url
     async with Client(url, origin=url, cookie=session(url)) as alice:
-        assert await in_memory(counting) == 1
+        assert (await kept(counting))["chat.sockets.Socket"] == 1
         await end(alice)
     deadline = time.monotonic() + PATIENCE
-    while await in_memory(counting):
-        assert time.monotonic() < deadline, "it is still there"
+    while left := await kept(counting):
+        assert time.monotonic() < deadline, left
