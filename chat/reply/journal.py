@@ -68,6 +68,10 @@ class Journal:
         keeper().wake()
         return await self.saved
 
+    def let_go(self) -> None:
+        """Tell nobody any more: in a ring with whom it tells, both would outlive the reply."""
+        self.on_lost, self.on_saved = lambda: None, lambda length: None
+
 
 class Keeper:
     """Saves the journals of this process. Its task lives only while there are some."""
@@ -136,6 +140,7 @@ class Keeper:
             journal.saved.set_result(not lost)
         elif lost:
             journal.on_lost()
+        journal.let_go()
 
     def _say_failing(self, error: Exception) -> None:
         if not self._failing:

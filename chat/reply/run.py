@@ -90,7 +90,6 @@ class Run:
         finally:
             runs().pop(self.message.pk, None)
             metrics.WRITING.dec()
-            del self._journal  # it leads back here, and in a ring all this would wait to be found
 
     async def _type(self) -> None:
         splitter = Splitter()
