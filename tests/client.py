@@ -64,7 +64,12 @@ class Client:
             compression=None,
         )
         self._reading = asyncio.create_task(self._read())
-        self.ready = await self.until(lambda frame: frame["type"] == "ready", or_closed=True) or {}
+        try:
+            ready = await self.until(lambda frame: frame["type"] == "ready", or_closed=True)
+        except BaseException:  # whoever does not want to wait any more is not asked to hang up
+            await self.__aexit__()
+            raise
+        self.ready = ready or {}
         return self
 
     async def __aexit__(self, *_: object) -> None:
