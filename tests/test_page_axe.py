@@ -96,6 +96,12 @@ IN_A_ROOM = {
 }
 
 
+# What still fades in or moves counts as hidden; a caret blinks without end.
+SETTLED = """() => Promise.allSettled(document.getAnimations()
+    .filter((it) => it.effect.getComputedTiming().endTime < Infinity).map((it) => it.finished))
+    .then(() => null)"""
+
+
 async def look(page: Page, state: str) -> list[str]:
     """Return what is wrong, in light and in dark."""
     if not await page.evaluate("'axe' in window"):
@@ -103,6 +109,7 @@ async def look(page: Page, state: str) -> list[str]:
     found = []
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await page.evaluate(SETTLED)
         faults = await page.evaluate(LOOK, scheme == "dark")
         found += [f"{state}, {scheme}: {json.dumps(fault, indent=1)}" for fault in faults]
     return found

@@ -76,12 +76,13 @@ def said(server: Server) -> float:
 
 async def test_one_event_for_each_reply_and_burst(two: Chat) -> None:
     """However many watch, and however many characters there are in a burst."""
-    text = TEXT * 12
+    text = TEXT * 6
     two.servers[0].manage("reply", "answer", "--text", text, "--speed", "400")
     cookie = session(two.servers[0].url)
     async with at(two.servers[0], cookie) as here, AsyncExitStack() as others:
         for _ in range(10):
             await others.enter_async_context(at(two.servers[1], cookie, here.own_path))
+        here.patience = 50.0  # eleven read here, beside other tests
         before = said(two.servers[0])
         began = time.monotonic()
         await here.end(await here.post("count"))
