@@ -51,6 +51,31 @@ PAUSES = """async () => {
   return Array.from({ length: 20 }, run);
 }"""
 
+# Says something over a socket that is open, and again when it has begun to close; returns whether
+# there was anybody to say it to.
+SAID_WHILE_CLOSING = """async () => {
+  const { Connection } = await import("/static/chat/connection.js");
+  let socket;
+  window.WebSocket = class extends WebSocket {
+    constructor(url) {
+      super(url);
+      socket = this;
+    }
+  };
+  const [onFrame, onClosed] = [() => {}, () => {}];
+  let connection;
+  await new Promise((resolve) => {
+    const onState = (state) => state === "online" && resolve();
+    connection = new Connection("/ws/chat/", { onFrame, onState, onClosed });
+    connection.start();
+  });
+  const said = [connection.send({ type: "ping" })];
+  socket.close();
+  said.push(connection.send({ type: "ping" }));
+  connection.stop();
+  return said;
+}"""
+
 
 async def test_lost_network_is_said_and_everything_is_there_afterwards(
     arrive: Arrive, server: Server, scripted: Callable[..., str]
@@ -248,6 +273,13 @@ async def test_pauses_grow_up_to_half_a_minute_and_differ(arrive: Arrive, server
         assert max(pauses) <= longest
         assert max(pauses) > longest / 2, "they grow"
         assert len(set(pauses)) > 10, "not all come back at the same moment"
+
+
+async def test_nothing_counts_as_sent_over_a_socket_that_is_being_closed(
+    arrive: Arrive, server: Server
+) -> None:
+    tab = await (await arrive(server)).open("/healthz")
+    assert await tab.page.evaluate(SAID_WHILE_CLOSING) == [True, False]
 
 
 async def test_killed_server_types_on_in_the_open_page(arrive: Arrive, own_server: Server) -> None:

@@ -63,8 +63,10 @@ export class Connection {
 
   /** False when there is nobody to send it to. */
   send(frame) {
-    if (this.online) this.#socket.send(JSON.stringify(frame));
-    return this.online;
+    // A socket that is being closed says so at once, and only later that it is closed.
+    const isOpen = this.online && this.#socket.readyState === WebSocket.OPEN;
+    if (isOpen) this.#socket.send(JSON.stringify(frame));
+    return isOpen;
   }
 
   #open() {
