@@ -26,6 +26,7 @@ from chat import (
 from chat.access import Right
 from chat.characters import boundary
 from chat.database import in_database
+from chat.live.following import following
 from chat.live.hub import hub
 from chat.live.relay import group_of_conversation, relay
 from chat.models import LIVE, Conversation, Membership, Message
@@ -297,7 +298,8 @@ async def _write(reply: Message) -> None:
     await _publish(reply)
     if reply.lease:
         turns.begin(reply)
-    else:  # what it waits for may have ended while it was stored
+    else:  # until whoever writes what it waits for begins it; which may have ended meanwhile
+        following().follow(reply)
         await turns.advance(reply.conversation_id)
 
 

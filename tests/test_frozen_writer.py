@@ -65,3 +65,23 @@ async def test_woken_writer_writes_nothing(chat: Chat, provider: TitledProvider)
         again = await here.post("again", "again")
         assert await there.ended(again) == "complete"
     chat.check_logs()
+
+
+async def test_who_stayed_with_it_sees_how_the_new_writer_goes_on(chat: Chat) -> None:
+    """It wakes while another process still writes."""
+    first, second = chat.servers
+    chat.answer(TEXT * 4, speed=40)
+    cookie = session(first.url)
+    async with Reader([first], cookie) as here, Reader([second], cookie, here.path) as there:
+        reply = await here.post("hi", "first")
+        await there.until(lambda: len(there.text(reply)) > 40)
+        freeze(first)
+        seen = len(here.text(reply))
+        await there.until(lambda: chat.writer(reply) is second)
+        thaw(first)
+        await here.until(lambda: len(here.text(reply)) > seen + 40)
+        assert here.seen[reply].status == "streaming", "it is not over yet"
+        assert await here.ended(reply) == await there.ended(reply) == "complete"
+        assert here.text(reply) == there.text(reply) == TEXT * 4
+        assert not here.faults + there.faults
+    chat.check_logs()

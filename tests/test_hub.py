@@ -233,6 +233,18 @@ async def test_what_is_taken_away_leaves_nothing_behind() -> None:
     assert not alice.viewer.cursors
 
 
+async def test_reply_that_still_waits_is_seen_from_its_first_character() -> None:
+    """It came while they joined, and is begun afterwards."""
+    hub = Hub()
+    alice = Newcomer(hub)
+    message = opened()
+    frame = protocol.frame("message", message=message.as_frame())
+    await hub.post(message, frame, own=frame)
+    assert await alice.join() == ["ready", "message"]
+    await hub.extend(hub.open(message), ["H", "i"])
+    assert [frame.get("char") for frame in alice.frames[2:]] == ["H", "i"]
+
+
 async def test_what_came_after_the_snapshot_is_brought_whole() -> None:
     hub = Hub()
     alice = Newcomer(hub)

@@ -126,6 +126,18 @@ async def test_stopped_from_elsewhere(two: Chat) -> None:
         assert here.texts[reply] == there.texts[reply] == TEXT[:15]
 
 
+async def test_reply_that_waited_in_line_is_seen_at_both(two: Chat) -> None:
+    """It was asked for at one process, and is written by the other, as is what it waited for."""
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "60")
+    async with both(two) as (here, there):
+        await here.post("count")
+        reply = await there.post("and again")
+        ends = await asyncio.gather(here.end(reply), there.end(reply))
+        assert [end["status"] for end in ends] == ["complete"] * 2
+        assert "".join(here.chars(reply)) == "".join(there.chars(reply)) == TEXT
+    two.check_logs()
+
+
 async def test_killed_writer(two: Chat) -> None:
     two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):

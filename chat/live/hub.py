@@ -105,6 +105,7 @@ class Pending:
     frame: str
     about: int | None = None
     brings: bool = False  # it brings that message, which is new
+    opens: bool = False  # and which is a reply that is still to be written
 
 
 @dataclass(eq=False, slots=True)
@@ -238,7 +239,7 @@ class Hub:
             if each.about not in known or not (each.brings or each.about in self.live)
         ]
         for each in news:
-            if each.brings and each.about in self.live:
+            if each.opens and each.about is not None:
                 viewer.cursors[each.about] = Cursor(0, 0)
         viewer.joined = True
         viewer.pending = []
@@ -265,13 +266,14 @@ class Hub:
 
         To all in one order: who comes while another message goes round waits for that.
         """
-        theirs, mine = (Pending(each, message.pk, brings=True) for each in (frame, own))
+        is_live = message.status in LIVE
+        theirs, mine = (Pending(each, message.pk, True, is_live) for each in (frame, own))
         if message.conversation_id not in self._viewers:
             return
         self._note_newest(message.conversation_id, message.pk)
         async with self._posting[message.conversation_id]:
             for count, viewer in enumerate(self.watching(message.conversation_id), start=1):
-                if viewer.joined and message.status in LIVE:
+                if viewer.joined and is_live:
                     viewer.cursors[message.pk] = Cursor(0, 0)
                 is_author = viewer.person == message.person_id
                 await self._send_or_keep(viewer, mine if is_author else theirs)
@@ -555,7 +557,9 @@ class Hub:
         self._forget(reply)
 
     def _forget(self, reply: LiveReply) -> None:
-        self.live.pop(reply.id, None)
+        if self.live.get(reply.id) is not reply:  # it goes on as another
+            return
+        del self.live[reply.id]
         replies = self._replies[reply.conversation]
         replies.pop(reply.id, None)
         if not replies:

@@ -188,6 +188,8 @@ class Run:
             message = None
         if message is None or message.status in LIVE:
             self._hub.let_go(self._live)
+            for viewer in self._hub.watching(self.message.conversation_id):
+                self._hub.renew_one(viewer)  # they read how somebody else goes on with it
         else:
             self._live.message = message
             await self._hub.finish(self._live, message.text)

@@ -13,6 +13,7 @@ from chat.database import in_database
 from chat.live.following import following
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop, on_its_own
+from chat.live.relay import group_of_conversation, relay
 from chat.models import LIVE, Conversation, Message
 from chat.process import PROCESS
 from chat.reply import run, titles
@@ -35,10 +36,16 @@ def begin(message: Message, *, found: bool = False) -> None:
         _in_background(_begin_after(former, message))
 
 
+def take_up(message: Message, *, found: bool = False) -> None:
+    """Begin a reply that was nobody's. Who watches it at other processes hears that, too."""
+    begin(message, found=found)
+    relay().tell(group_of_conversation(message.conversation_id), "look", [message.pk])
+
+
 async def advance(conversation: UUID) -> None:
     """Begin the replies that wait in line, if nothing is being written before them."""
     while message := await in_database(_claim_next, conversation):
-        begin(message)
+        take_up(message)
 
 
 async def _begin_after(former: Run, message: Message) -> None:

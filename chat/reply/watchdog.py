@@ -69,7 +69,7 @@ class Watchdog:
             # It may go on otherwise than readers at other processes saw it go on.
             if message.is_by_model and not remote().is_alone:
                 await hub().reopen(message)
-            turns.begin(message, found=True)
+            turns.take_up(message, found=True)
 
 
 def _stood_still(pulse: Pulse, before: Pulse | None, looks: int) -> int:
