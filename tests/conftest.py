@@ -20,18 +20,22 @@ from tests.measured import TOKEN
 from tests.providers import Answer
 from tests.server import Server, running
 
-# Few tests that take long: whoever gets such a file last keeps everybody waiting. Those that need
-# the processors for a while stand between those that mostly wait.
+# The files that take long, the longest first: whoever gets such a one last keeps everybody waiting.
+# Those that need the processors for a while stand between those that mostly wait. Tests with real
+# transactions, which empty the database, come last, as pytest-django has it: none of them is here.
 LONG = (
-    *("test_soak", "test_redis_outage", "test_api_schema", "test_sse_slow_reader"),
-    *("test_markdown_hostile", "test_database_outage", "test_slow_reader", "test_killed_writer"),
-    *("test_page_offline", "test_unavailable", "test_hostile_clients", "test_page_connection"),
-    *("test_rolling_restart", "test_shutdown", "test_page_rooms", "test_deploy_compose"),
-    *("test_page_axe", "test_rate_limit", "test_deploy_nginx", "test_model_control"),
-    *("test_frozen_writer", "test_rooms", "test_page_accounts", "test_several_processes"),
-    *("test_who_may_do_what", "test_page_reader", "test_page_scrolling", "test_policy"),
-    *("test_page_conversations", "test_page_docs", "test_readme_curl", "test_api_refusals"),
-    *("test_sse", "test_page_event_source", "test_deploy_backup"),
+    *("test_soak", "test_page_control", "test_redis_outage", "test_who_may_do_what"),
+    *("test_several_processes", "test_page_edit", "test_database_outage", "test_api_schema"),
+    *("test_sse_slow_reader", "test_page_composer", "test_model_replies"),
+    *("test_page_conversations", "test_page_offline", "test_page_hostile_text"),
+    *("test_slow_reader", "test_page_axe", "test_hostile_clients", "test_page_connection"),
+    *("test_sse", "test_page_try_it", "test_rolling_restart", "test_page_stop"),
+    *("test_revisions", "test_page_accessibility", "test_deploy_nginx", "test_adapters"),
+    *("test_rooms", "test_markdown_hostile", "test_page_scrolling", "test_settings"),
+    *("test_page_reload", "test_model_control", "test_page_rooms", "test_page_queue"),
+    *("test_queue", "test_killed_writer", "test_removed_people", "test_deploy_compose"),
+    *("test_stop", "test_assistants_admin", "test_page_first_visit", "test_unavailable"),
+    *("test_guests", "test_rate_limit"),
 )
 
 
