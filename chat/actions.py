@@ -5,6 +5,7 @@ All raise Refused, with a message for people, where they may not or cannot.
 """
 
 import logging
+import math
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -24,11 +25,12 @@ from chat import (
     revisions,
 )
 from chat.access import Right
-from chat.characters import boundary
+from chat.characters import boundary, split
 from chat.database import in_database
 from chat.live.following import following
-from chat.live.hub import hub
+from chat.live.hub import LiveReply, hub
 from chat.live.relay import group_of_conversation, relay
+from chat.live.remote import group_of
 from chat.models import LIVE, Conversation, Membership, Message
 from chat.people import Person
 from chat.protocol import Refused
@@ -36,6 +38,7 @@ from chat.reply import run, turns
 from chat.revisions import Revised
 
 PAGE = 50  # messages in a snapshot
+UNSAVED = 3.0  # seconds of typing, at most, that are not saved yet while the database answers
 
 R = TypeVar("R")
 
@@ -163,11 +166,13 @@ async def stop(person: Person, conversation: Conversation, reply: int, at: int |
         if not await running.stop(at):
             raise _ended(reply)
         return
-    message = await _or_unavailable(_stop_elsewhere, conversation, reply, at, reply=reply)
+    followed = hub().live.get(reply)
+    message = await _or_unavailable(_stop_elsewhere, conversation, reply, at, followed, reply=reply)
     if running := run.runs().get(reply):  # it was taken over here just now
         await running.lose()
     else:
         await hub().finish(hub().open(message), message.text)
+        relay().tell(group_of(message.lease), "lose", reply)
         relay().tell(group_of_conversation(conversation.pk), "look", [reply])
         await turns.advance(conversation.pk)
         await turns.after(message, seen=True)
@@ -418,18 +423,29 @@ def _check_stop(person: Person, conversation: Conversation, reply: int) -> None:
         raise Refused("forbidden", "Only who asked for it, and the moderators, may stop it.")
 
 
-def _stop_elsewhere(conversation: Conversation, reply: int, at: int | None) -> Message:
+def _stop_elsewhere(
+    conversation: Conversation, reply: int, at: int | None, followed: LiveReply | None
+) -> Message:
     message = conversation.messages.find(reply)
     if message is None or message.assistant is None:
         raise Refused("not_found", "There is no such reply.")
     if message.status not in LIVE:
         raise _ended(reply)
-    # Of a script more may have been seen than was saved; but nothing of one that only waits.
-    begun = message.script and message.lease and at is not None
-    text = message.script if begun else message.text
+    text = _written(message, followed, at)
     if not message.stop(text[: boundary(text, len(text) if at is None else min(at, len(text)))]):
         raise _ended(reply)
     return message
+
+
+def _written(message: Message, followed: LiveReply | None, at: int | None) -> str:
+    """Return what there is of a reply that another process writes, and saves a moment later."""
+    if followed is not None and followed.message.version == message.version:
+        return followed.text if followed.text.startswith(message.text) else message.text
+    # Of a script more may have been seen than was saved; but nothing of one that only waits.
+    if not (message.script and message.lease and at is not None):
+        return message.text
+    ahead = split(message.script[len(message.text) :])
+    return message.text + "".join(ahead[: math.ceil(message.speed * UNSAVED) or None])
 
 
 def _ended(reply: int) -> Refused:

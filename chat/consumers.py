@@ -363,7 +363,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             case {"type": "reply.thoughts", "reply": reply}:
                 await self._send_thoughts(reply)
             case {"type": "sync", "reply": reply, "at": at}:
-                await self._sync_ended(reply, at)
+                await self._sync_saved(reply, at)
             case {"type": "earlier", "before": before}:
                 await self._send_earlier(before)
             case {"type": "conversations"}:
@@ -376,17 +376,18 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             known = message.as_frame(for_person=self._person.id)
             await self._tell(protocol.frame("message", message=known, key=key))
 
-    async def _sync_ended(self, reply: int, at: int) -> None:
+    async def _sync_saved(self, reply: int, at: int) -> None:
         message = await in_database(self._conversation.messages.find, reply)
         if message is None or message.assistant_id is None:
             raise Refused("not_found", "There is no such reply.", reply=reply)
+        has_ended = message.status not in LIVE  # else it waits in line, or is written elsewhere
         if at > len(message.text):
-            raise protocol.bad_request("at: is past the end of the reply", reply=reply)
+            if has_ended:
+                raise protocol.bad_request("at: is past the end of the reply", reply=reply)
+            return  # its writer tells the rest sooner than it is saved
         self._pay_for(len(message.text) - at, reply=reply)
-        await self._tell(
-            protocol.frame("reply.text", reply=reply, at=at, text=message.text[at:]),
-            protocol.end(message),
-        )
+        text = protocol.frame("reply.text", reply=reply, at=at, text=message.text[at:])
+        await self._tell(text, *([protocol.end(message)] if has_ended else []))
 
     async def _send_thoughts(self, reply: int) -> None:
         text = await in_database(actions.thoughts, self._conversation, reply)
@@ -432,7 +433,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         if code in protocol.ABUSE and self._viewer is not None and not self._deaf:
             self._deaf = True
             self._todo.clear()
-            _offenders().note(_known_as(self._person))
+            if code == protocol.TOO_MANY:
+                _offenders().note(_known_as(self._person))
         await super().close(code, reason)
 
 

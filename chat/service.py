@@ -22,7 +22,7 @@ from chat.live.relay import EVERYONE, relay
 from chat.live.remote import remote
 from chat.models import Assistant, release
 from chat.process import PROCESS
-from chat.reply import run
+from chat.reply import run, turns
 from chat.reply.journal import keeper
 from chat.reply.providers import switchboard
 from chat.reply.watchdog import Watchdog
@@ -94,6 +94,7 @@ class Service:
         clock, sweeper = intervals.Clock(), conversations.Sweeper()
         watchdog = Watchdog()
         relay().on("released", watchdog.look)
+        relay().on("lose", turns.lose)
         others = (relay().look, following().look, presence().look)
         for look in (watchdog.look, clock.look, sweeper.look, guard.Guard().look, *others):
             self._tasks.append(asyncio.create_task(again_and_again(look)))

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.client import Client, session
+from tests.models import make_assistants, provider_with_titles
+from tests.providers import Held
 from tests.server import Server
 from tests.several import Chat, several
 
@@ -124,6 +126,36 @@ async def test_stopped_from_elsewhere(two: Chat) -> None:
         ends = await asyncio.gather(here.end(reply), there.end(reply))
         assert [end["status"] for end in ends] == ["stopped"] * 2
         assert here.texts[reply] == there.texts[reply] == TEXT[:15]
+
+
+async def test_stopped_from_elsewhere_further_than_it_was_typed(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
+    async with both(two) as (here, there):
+        reply = await here.post("count")
+        await there.until(lambda frame: frame.get("at") == 20)
+        await there.send("reply.stop", reply=reply, at=99_999)
+        ends = await asyncio.gather(here.end(reply), there.end(reply))
+        assert [end["status"] for end in ends] == ["stopped"] * 2
+        kept = here.texts[reply]
+        assert kept == there.texts[reply] == TEXT[: len(kept)]
+        assert 20 < len(kept) < len(TEXT) / 2
+
+
+async def test_model_stopped_from_elsewhere_keeps_what_was_seen(two: Chat) -> None:
+    """Its text is not saved yet; and it is told at once."""
+    with provider_with_titles() as provider:
+        make_assistants(two.servers[0], provider, {"slug": "model", "kind": "ollama"})
+        held = provider.next(Held())
+        async with both(two) as (here, there):
+            reply = await here.post("hi", assistant="model")
+            for words in ("One two", " three", " four."):
+                held.give(words)
+                await there.until(lambda _, end=words[-2]: there.texts.get(reply, "")[-1:] == end)
+            await there.send("reply.stop", reply=reply)
+            ends = await asyncio.gather(here.end(reply), there.end(reply))
+            assert [end["status"] for end in ends] == ["stopped"] * 2
+            assert here.texts[reply] == there.texts[reply] == "One two three four"
+            await provider.disconnected()
 
 
 async def test_reply_that_waited_in_line_is_seen_at_both(two: Chat) -> None:

@@ -119,6 +119,16 @@ async def first_chars(client: Client, reply: Any, count: int) -> list[int]:
     return starts()[:count]
 
 
+async def test_reply_that_waits_in_line_has_no_end_yet(visit: Visit) -> None:
+    async with visit() as alice:
+        await alice.post("long")
+        reply = await alice.post("and then?")
+        assert await synced(alice, reply, 0) == ""
+        await alice.send("sync", reply=reply, at=1)
+        assert await synced(alice, reply, 0) == ""
+        assert reply not in alice.ends
+
+
 async def test_inside_a_character(visit: Visit) -> None:
     """Offsets count code points; the one who asks may have any of them."""
     async with visit() as alice:

@@ -48,6 +48,12 @@ async def advance(conversation: UUID) -> None:
         take_up(message)
 
 
+async def lose(reply: int) -> None:
+    """Give up a reply, if it is written here: another process has ended it."""
+    if writing := run.runs().get(reply):
+        await writing.lose()
+
+
 async def _begin_after(former: Run, message: Message) -> None:
     await former.finished()
     await _see_through(run.start(message))
