@@ -13,3 +13,5 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except (OperationalError, ProgrammingError) as error:  # a database that is away, or not ready
         sys.exit(f"{error}\nIs the database up to date? python manage.py migrate")
+    except UnicodeEncodeError:  # nothing of that can be stored
+        sys.exit("an argument is not text: write it in UTF-8")

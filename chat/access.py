@@ -82,7 +82,8 @@ def linked(token: str, right: str | None = Link.Right.WATCH) -> Link:
     Raises Refused (`not_found`) if it is revoked, or none.
     """
     links = Link.objects.select_related("conversation", "creator")
-    found = links.filter(token=token, conversation__deleted=None).first()
+    can_be = token.isprintable()  # PostgreSQL refuses to look for a NUL
+    found = links.filter(token=token, conversation__deleted=None).first() if can_be else None
     if found is None or found.revoked is not None or right not in (None, found.right):
         raise Refused("not_found", "This link does not work any more.")
     return found

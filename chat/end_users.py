@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chat import access, limits
-from chat.models import Conversation, Message
+from chat.models import Conversation, Message, User
 from chat.people import Person
 
 
@@ -25,6 +25,10 @@ def place(person: Person, end_user: str, id: UUID | None = None) -> access.Place
         if id is not None:
             raise access.unknown()
         limits.count_message(person)  # it too fills the database
+        # Who asks for the first time at the same moment waits here, and then finds it.
+        User.objects.select_for_update(no_key=True).get(pk=person.user().pk)
+        if found := newest.first():
+            return access.Place(found, access.OWNER)
         found = Conversation.objects.create(owner_id=person.id, end_user=end_user)
         found.is_shared = False
     return access.Place(found, access.OWNER)

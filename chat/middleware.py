@@ -28,7 +28,8 @@ from django.template.loader import render_to_string
 from chat.proxies import PROBES
 
 API = re.compile(settings.API_PATHS)
-REST = re.compile("/api/v1/(?!.*/stream$)")  # where a GET only reads, and ends
+# Where a GET only reads, and ends.
+REST = re.compile("/api/v1/(?!.*/stream$)|(/api)?/history/")
 
 # a status that comes from further below than the API's own doors -> what it says to programs
 SAID = {
@@ -102,9 +103,11 @@ class ApiMiddleware:
             request.method = "GET"  # the server leaves the body out
         response = await self._get_response(request)
         if request.method == "OPTIONS" and response.status_code == 405:
-            return _allowing(response)
+            response = _allowing(response)
         if isinstance(response, HttpResponse) and not _is_read_by_programs(response):
             _say(response, *SAID.get(response.status_code, INTERNAL))
+        if response.status_code == 204:  # which has none (RFC 9110, 8.6)
+            del response.headers["Content-Type"], response.headers["Content-Length"]
         if allowance := getattr(request, "allowance", None):
             for name, value in allowance.as_headers().items():
                 response.headers[name] = value
@@ -167,9 +170,7 @@ def _say(response: HttpResponse, code: str, detail: str) -> None:
 
 def _allowing(response: HttpResponseBase) -> HttpResponse:
     allowed = {*response.headers["Allow"].split(", "), "OPTIONS"}
-    answer = HttpResponse(status=204, headers={"Allow": ", ".join(sorted(allowed))})
-    del answer.headers["Content-Type"]
-    return answer
+    return HttpResponse(status=204, headers={"Allow": ", ".join(sorted(allowed))})
 
 
 def _unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:

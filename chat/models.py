@@ -153,6 +153,13 @@ class ApiKey(models.Model):
         made.save()
         return key
 
+    @classmethod
+    def replace(cls, user: User, name: str) -> str:
+        """Return a new key called `name` for `user`; those called so before are revoked."""
+        with transaction.atomic():
+            cls.objects.filter(user=user, name=name).delete()
+            return cls.issue(user, name)
+
     def draw(self) -> str:
         """Make this the row of a new key, which is returned."""
         key = f"sc_{secrets.token_urlsafe(32)}"
@@ -485,8 +492,16 @@ class ScriptedReply(models.Model):
         return (self.name,)
 
     def clean(self) -> None:
-        if faults := {**self._faults_of_text(), **self._faults_of_numbers(), **self._faults()}:
+        faults = {**self._faults_of_name(), **self._faults_of_text(), **self._faults_of_numbers()}
+        if faults := {**faults, **self._faults()}:
             raise ValidationError(faults)
+
+    def _faults_of_name(self) -> dict[str, str]:
+        if self.name.isspace():
+            return {"name": "The name must not be blank."}
+        if not self.name.isprintable():
+            return {"name": "The name must be one line, without control characters."}
+        return {}
 
     def _faults_of_text(self) -> dict[str, str]:
         if self.text.isspace():  # that it must not be empty, its field says

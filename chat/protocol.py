@@ -75,6 +75,8 @@ def end_user(value: Any) -> str:
     """A program's own name for somebody."""
     if isinstance(value, str) and len(value) > LONGEST_END_USER:
         raise bad_request(f"must have at most {LONGEST_END_USER} characters")
+    if isinstance(value, str) and {"\n", "\r"} & {*value}:  # it stands in addresses, too
+        raise bad_request("must not contain a line break")
     return _not_blank(value)
 
 

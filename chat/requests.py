@@ -15,7 +15,7 @@ from chat.database import in_database
 from chat.people import in_session
 from chat.protocol import Refused, bad_request
 
-LARGEST_BODY = 64 * 1024  # bytes
+LARGEST_BODY = 512 * 1024  # bytes: the longest message, even if JSON escapes each character of it
 
 # why a request is refused -> the status that says so
 STATUSES = {

@@ -35,7 +35,9 @@ LONGEST_SHARED = 1024  # code points of a frame that others are probably sent, t
 PONG_SECONDS = 17
 # What is read at once is worked off at once, before anybody else's turn; it may be many frames.
 READ_AT_ONCE = 4096  # bytes
-REFUSED_FOR = 10.0  # seconds in which a refused body is read, and dropped
+REFUSED_FOR = 10.0  # seconds in which what was refused is read, and dropped
+LARGEST_HEAD = 64 * 1024  # bytes of a request before its body; a question may stand in its address
+PHRASES = {422: b"Unprocessable Content", 429: b"Too Many Requests"}  # Twisted's end before
 PATIENCE = ACK_PATIENCE  # seconds in which a client takes something of what it is sent
 
 
@@ -309,6 +311,8 @@ class Line(http.HTTPChannel):  # type: ignore[misc]
     minute is what a request has to arrive as a whole, and what nobody asks for anything in.
     """
 
+    MAX_LENGTH = totalHeadersSize = LARGEST_HEAD  # noqa: N815
+
     _has_begun = False
 
     def setTimeout(self, period: float | None) -> Any:  # noqa: N802
@@ -321,17 +325,31 @@ class Line(http.HTTPChannel):  # type: ignore[misc]
             super().resetTimeout()
 
     def refuse_body(self) -> None:
-        """Answer before a body has come that is larger than any that is taken.
+        """Answer before a body has come that is larger than any that is taken."""
+        self._refuse(413, "too_large", f"At most {LARGEST_BODY // 1024:,} KiB can be sent.")
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        what = f"Address and headers have at most {LARGEST_HEAD // 1024} KiB: send it in a body."
+        self._refuse(413, "too_large", what)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+        if self._receivedHeaderSize > self.totalHeadersSize:
+            self.lineLengthExceeded(b"")
+        else:
+            self._refuse(400, "bad_request", "This is no request of HTTP.")
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer before all has come, for Twisted would only hang up, or say nothing of why.
 
         What still comes is read and dropped for a while: a client that sends sees no answer on a
         line that is cut.
         """
-        detail = f"At most {LARGEST_BODY // 1024:,} KiB can be sent."
-        said = json.dumps({"code": "too_large", "detail": detail}).encode()
+        said = json.dumps({"code": code, "detail": detail}).encode()
+        first = b"HTTP/1.1 %d %b\r\n" % (status, http.RESPONSES[status])
         kind = b"Content-Type: application/json\r\nConnection: close\r\n"
         length = b"Content-Length: %d\r\n\r\n" % len(said)
-        self.transport.write(b"HTTP/1.1 413 Request Entity Too Large\r\n" + kind + length + said)
-        self.dataReceived = self.rawDataReceived = lambda data: None
+        self.transport.write(first + kind + length + said)
+        self.dataReceived = self.rawDataReceived = self.lineReceived = lambda data: None
         self.setTimeout(REFUSED_FOR)
 
 
@@ -463,6 +481,7 @@ def _line(factory: Any) -> Any:
 def mend() -> None:
     """Let Daphne use what is above, from the next connection on."""
     AccessLogGenerator.write_entry = logs.write_entry
+    http.RESPONSES.update(PHRASES)
     WebSocketFactory.protocol = Socket
     http_protocol.WebRequest = Request
     http_protocol.HTTPFactory.protocol = _line

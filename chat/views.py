@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 from django.views.decorators.http import require_http_methods, require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -191,6 +191,7 @@ def _socket_path(conversation: Conversation | None, token: str) -> str:
     return f"/ws/chat/{conversation.pk}/"
 
 
+@csrf_exempt  # whatever may not be asked here is 405
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -198,6 +199,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt  # whatever may not be asked here is 405
 @require_safe
 @never_cache
 async def readyz(request: HttpRequest) -> HttpResponse:
@@ -230,6 +232,7 @@ async def _can_be_read() -> bool:
         return False
 
 
+@csrf_exempt  # whatever may not be asked here is 405
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:

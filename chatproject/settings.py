@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from redis import ConnectionPool
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 OWN_SECRETS = (
@@ -61,10 +62,11 @@ def hosts(name: str, default: str) -> list[str]:
 
 
 def origins(name: str) -> list[str]:
-    entries = listing(name)
+    entries = [entry.lower() for entry in listing(name)]  # as browsers write them
     for entry in entries:
         host = address(entry, "http", "https")
-        if not host or entry.partition("://")[2] != host or {" ", "@"} & {*host}:
+        is_whole = entry.partition("://")[2] == host and not {" ", "@"} & {*host}
+        if not host or host.startswith(":") or not is_whole:
             refuse(name, f"{entry!r} is not an origin; write it like https://chat.example.org")
     return entries
 
@@ -101,6 +103,8 @@ def database() -> dict[str, Any]:
     if config["ENGINE"] == "django.db.backends.sqlite3":
         if not (folder := Path(config["NAME"]).parent).is_dir():
             refuse("DATABASE_URL", f"there is no folder {str(folder)!r}")
+        if Path(config["NAME"]).is_dir():
+            refuse("DATABASE_URL", f"{config['NAME']!r} is a folder; name a file in it")
         # WAL lets readers go on while one writes; IMMEDIATE makes a second writer wait its turn
         # instead of failing in the middle (https://docs.djangoproject.com/en/5.2/ref/databases/).
         config["OPTIONS"] = {
@@ -123,11 +127,23 @@ def database() -> dict[str, Any]:
     return config
 
 
+def is_redis(url: str) -> bool:
+    """Return whether the library can use `url`; by itself it says that when it is too late."""
+    if not address(url, "redis", "rediss", "unix"):
+        return False
+    try:
+        ConnectionPool.from_url(url).make_connection()  # which does not connect yet
+    except (TypeError, ValueError):
+        return False
+    return url.startswith("unix:") or re.fullmatch("/?[0-9]*", urlsplit(url).path) is not None
+
+
 def redis_urls() -> list[str]:
     urls = listing("REDIS_URL")
     for url in urls:
-        if not address(url, "redis", "rediss", "unix"):
-            refuse("REDIS_URL", f"{url!r} is not a Redis address; write redis://host:6379/0")
+        if not is_redis(url):
+            shown = url.rpartition("@")[2]  # before that may stand a password
+            refuse("REDIS_URL", f"{shown!r} is not a Redis address; write redis://host:6379/0")
     return urls
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
+from openapi_spec_validator import validate
 
 from chat import protocol
 from chat.api.fields import CLEAN, NOT_BLANK, from_cursor, to_cursor
@@ -43,3 +45,8 @@ def test_no_cursor_leads_nowhere(cursor: str) -> None:
     with pytest.raises(Refused) as refused:
         from_cursor(cursor, int)
     assert refused.value.code == "unprocessable"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/", "/api/", "/"])
+def test_description_is_one_of_openapi(client: Client, path: str) -> None:
+    validate(client.get(f"{path}openapi.json").json())

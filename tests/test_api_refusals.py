@@ -1,16 +1,20 @@
 """Whatever is wrong with a call, a program reads JSON: the contract's code, and why, to people."""
 
+import contextlib
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import RequestFactory
 
 from chat.api import v1
 from chat.requests import LARGEST_BODY
+from chat.sockets import LARGEST_HEAD
 from tests.api import Answer, Program
 from tests.client import PATIENCE
 from tests.doors import PASSWORD, _token, logged_in
@@ -118,11 +122,54 @@ def test_body_is_limited(alice: Program) -> None:
     assert alice.ask("POST", "/conversations", body[:LARGEST_BODY]).problem == (400, "bad_request")
     line = http.client.HTTPConnection(alice.url.removeprefix("http://"), timeout=PATIENCE)
     headers = {"Authorization": f"Bearer {alice.key}", "Content-Type": "application/json"}
-    pieces = (b" " * 1000 for _ in range(100))
-    line.request("POST", "/api/v1/conversations", pieces, headers, encode_chunked=True)
-    answer = line.getresponse()
-    assert Answer(answer.status, answer.headers, answer.read()).problem == (413, "too_large")
-    line.close()
+    pieces = (b" " * 1000 for _ in range(LARGEST_BODY // 1000 + 1))
+    with contextlib.closing(line):
+        line.request("POST", "/api/v1/conversations", pieces, headers, encode_chunked=True)
+        answer = line.getresponse()
+        assert Answer(answer.status, answer.headers, answer.read()).problem == (413, "too_large")
+
+
+@pytest.mark.parametrize("character", ["字", "😀"])
+def test_longest_message_is_taken_however_it_is_written(alice: Program, character: str) -> None:
+    """As JSON that escapes each character; and by an address, as far as one goes."""
+    conversation = alice.do("POST", "/conversations", {})["id"]
+    path = f"/conversations/{conversation}/messages"
+    assert alice.ask("POST", path, {"text": character * 32_000}).status == 201
+    assert alice.ask("POST", path, {"text": character * 32_001}).problem == (422, "unprocessable")
+
+
+def asked(url: str, request: bytes) -> Answer:
+    """Return what is answered to exactly these bytes."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as line:
+        line.sendall(request)
+        with contextlib.closing(http.client.HTTPResponse(line)) as answer:
+            answer.begin()
+            return Answer(answer.status, answer.headers, answer.read())
+
+
+def test_long_address_is_refused_as_anything_else(server: Server, alice: Program) -> None:
+    short = Program(server.url, alice.key, base="")
+    path = "/chat-stream?message=" + "x" * 32_001
+    assert short.ask("GET", path).problem == (422, "unprocessable")
+    longer = b"GET /chat-stream?message=%b HTTP/1.1\r\nHost: localhost\r\n" % (b"x" * LARGEST_HEAD)
+    for request in (longer, longer + b"\r\n"):
+        assert asked(server.url, request).problem == (413, "too_large")
+    many = b"GET /chat-stream HTTP/1.1\r\n" + b"X-More: %b\r\n" % (b"x" * 1000) * 70
+    assert asked(server.url, many + b"\r\n").problem == (413, "too_large")
+
+
+def test_what_is_no_request_is_refused(server: Server) -> None:
+    for request in (b"Hello?\r\n\r\n", b"GET / HTTP/1.1\r\nno header\r\n\r\n"):
+        assert asked(server.url, request).problem == (400, "bad_request")
+
+
+def test_what_has_no_content_says_nothing_of_it(alice: Program) -> None:
+    conversation = alice.do("POST", "/conversations", {})["id"]
+    for method, path in (("DELETE", f"/conversations/{conversation}"), ("OPTIONS", "/rooms")):
+        answer = alice.ask(method, path)
+        assert answer.status == 204
+        assert not {"Content-Length", "Content-Type"} & {*answer.headers}
 
 
 @pytest.mark.parametrize(

@@ -185,8 +185,19 @@ def test_every_api_key_is_another_and_lets_its_account_in() -> None:
 
 
 @pytest.mark.django_db
+def test_api_key_of_the_same_name_is_replaced() -> None:
+    alice = User.objects.create_user("alice")
+    kept = manage("apikey", "alice", "--name", "till").strip()
+    keys = [manage("apikey", "alice", "--name", "shop").strip() for _ in range(2)]
+    assert [ApiKey.holder(key) for key in (kept, *keys)] == [alice, None, alice]
+
+
+@pytest.mark.django_db
 def test_api_key_is_only_for_an_account() -> None:
     User.objects.create(username="guest", is_guest=True)
+    User.objects.create_user("dora", is_active=False)
+    with pytest.raises(CommandError, match=r"^the account 'dora' is switched off$"):
+        manage("apikey", "dora")
     for nobody in ("charlie", "guest"):
         with pytest.raises(CommandError, match=f"^there is no account '{nobody}'$"):
             manage("apikey", nobody)

@@ -4,13 +4,15 @@ import asyncio
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.client import Client, session
+from tests.api import Program
+from tests.client import Client, fetch, session
 from tests.models import make_assistants, provider_with_titles
 from tests.providers import Held
 from tests.server import Server
@@ -114,6 +116,23 @@ async def test_a_room_across_processes(two: Chat) -> None:
             await bob.send("message.send", text="Hello, Alice.", key="b1")
             await alice.until(lambda _: "Hello, Alice." in alice.texts.values())
         await alice.until(lambda _: len(last_people(alice)) == 1)
+    two.check_logs()
+
+
+def test_one_conversation_for_who_is_new_however_many_ask_at_once(two: Chat) -> None:
+    key = two.servers[0].account("alice")
+    programs = [Program(server.url, key, base="") for server in two.servers] * 4
+    said = {"user_id": "carol", "message": "Hi"}
+    with ThreadPoolExecutor(len(programs)) as threads:
+        answers = [*threads.map(lambda program: program.do("POST", "/chat", said), programs)]
+    assert len({answer["conversation_id"] for answer in answers}) == 1
+
+
+def test_what_postgresql_cannot_look_for_is_not_there(two: Chat) -> None:
+    """A NUL, which quoted cookies and addresses may have."""
+    url = two.servers[0].url
+    assert fetch(f"{url}/", 'sessionid="aaaaaaaa\\000bbbbb"')[0] == 200
+    assert fetch(f"{url}/s/a%00b/")[0] == 404
     two.check_logs()
 
 

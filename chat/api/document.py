@@ -67,6 +67,7 @@ class Api(NinjaAPI):
 def _complete(operation: dict[str, Any], refusals: tuple[int, ...]) -> None:
     for parameter in operation["parameters"]:
         _leave_out_null(parameter)
+        parameter.pop("examples", None)  # a list of a schema's, of which ninja makes a parameter's
     answers = operation["responses"]
     for answer in answers.values():
         answer.setdefault("headers", {}).update(_told(ALLOWANCE))

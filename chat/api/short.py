@@ -7,12 +7,11 @@ from uuid import UUID
 from django.http import HttpResponseBase
 from django.utils.dateparse import parse_datetime
 from ninja import Field, Path, Query, Router, Schema
-from pydantic import ConfigDict
 
 from chat import actions, end_users, sse
 from chat.api.document import Api
 from chat.api.doors import Call, let_in, open_for
-from chat.api.fields import MessageText, Slug, UserId
+from chat.api.fields import Given, MessageText, Slug, UserId
 from chat.callers import check_no_foreign_page
 from chat.database import in_database
 from chat.live.hub import hub
@@ -21,14 +20,14 @@ from chat.people import Person
 from chat.protocol import Refused
 
 
-class Said(Schema):
+class Said(Given):
     """What somebody says to the assistant."""
-
-    model_config = ConfigDict(extra="forbid")
 
     user_id: UserId
     message: MessageText
-    conversation_id: UUID | None = Field(None, description="The user's newest, if left out.")
+    conversation_id: UUID | None = Field(
+        None, strict=False, description="The user's newest, if left out."
+    )
     assistant: Slug | None = None
 
 
@@ -66,9 +65,9 @@ router = Router(tags=["Chat"])
 
 
 @router.post("/chat", response=Answer, summary="Say something, be answered")
-async def chat(request: Call, said: Said) -> dict[str, Any]:
+async def chat(request: Call, given: Said) -> dict[str, Any]:
     """Waits for the whole reply."""
-    message, reply = await _say(request.auth, said, pace="at_once")
+    message, reply = await _say(request.auth, given, pace="at_once")
     async with sse.Reader(request.auth, reply) as reader:
         await reader.check()
         while await reader.more() is not None:
@@ -90,11 +89,11 @@ async def chat(request: Call, said: Said) -> dict[str, Any]:
     openapi_extra=sse.EVENTS,
     summary="Say something, read the answer while it is written",
 )
-async def chat_stream(request: Call, said: Said) -> HttpResponseBase:
+async def chat_stream(request: Call, given: Said) -> HttpResponseBase:
     """One event for each character; with `Last-Event-ID` it goes on, and says nothing anew."""
     if last := sse.last_event(request):
         return await _resumed(request.auth, last, sse.CHUNKS)
-    _, reply = await _say(request.auth, said)
+    _, reply = await _say(request.auth, given)
     return sse.stream(request.auth, reply, sse.CHUNKS)
 
 
@@ -175,8 +174,8 @@ def _stamp(moment: datetime) -> str:
 def _moment(text: str) -> datetime:
     try:
         found = parse_datetime(text.replace(" ", "+"))  # as a plus arrives that was not quoted
-    except ValueError:
-        found = None
-    if found is None:
-        raise Refused("unprocessable", "before: must be the timestamp of an entry")
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        if found is not None:
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise Refused("unprocessable", "before: must be the timestamp of an entry")

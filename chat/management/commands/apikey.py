@@ -9,7 +9,10 @@ from chat.models import ApiKey, User
 
 
 class Command(BaseCommand):
-    help = "Print a new API key for the account USERNAME. It cannot be shown again."
+    help = (
+        "Print a new API key for the account USERNAME. It cannot be shown again."
+        " A key that the account has under the same --name is replaced, and works no more."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
@@ -20,4 +23,6 @@ class Command(BaseCommand):
             user = User.objects.get(username=username, is_guest=False)
         except User.DoesNotExist:
             raise CommandError(f"there is no account {username!r}") from None
-        self.stdout.write(ApiKey.issue(user, name[:80]))
+        if not user.is_active:
+            raise CommandError(f"the account {username!r} is switched off")
+        self.stdout.write(ApiKey.replace(user, name[:80]) if name else ApiKey.issue(user))
