@@ -163,9 +163,10 @@ async def stop(person: Person, conversation: Conversation, reply: int, at: int |
     await _or_unavailable(_check_stop, person, conversation, reply, reply=reply)
     running = run.runs().get(reply)
     if running is not None:
-        if not await running.stop(at):
+        if await running.stop(at):
+            return
+        if not running.is_lost:
             raise _ended(reply)
-        return
     followed = hub().live.get(reply)
     message = await _or_unavailable(_stop_elsewhere, conversation, reply, at, followed, reply=reply)
     if running := run.runs().get(reply):  # it was taken over here just now

@@ -84,6 +84,8 @@ def to_waiting(conversation: uuid.UUID, rule: int) -> Message | None:
         return None
     try:
         with transaction.atomic():
+            # One after the other with whoever posts there just now.
+            Conversation.objects.select_for_update().filter(pk=conversation).first()
             key = f"every:{chosen.pk}:{before.count()}"
             return _open_scripted(found, chosen, person, key=key)
     except IntegrityError:

@@ -48,6 +48,9 @@ CLOSE_CODES = {
     "unavailable": protocol.RESTART,
 }
 
+# Who is closed with one of these may say nothing more, though the line stays for a moment.
+NO_MORE = (protocol.NOT_SIGNED_IN, protocol.FORBIDDEN, protocol.NOT_FOUND)
+
 logger = logging.getLogger(__name__)
 
 _reading = PerLoop(lambda: asyncio.Semaphore(READING))
@@ -136,12 +139,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._person = person
         await asyncio.sleep(_offenders().wait(_known_as(person)))
         limits.check_connections(person, hub().connections(person.id))
-        self._viewer, greeting = await self._open(person)
+        viewer, greeting = await self._open(person)
         self._about = logs.about(self._conversation.pk)
         limits.check_connections(person, hub().connections(person.id))  # others came meanwhile
         self.scope = {}  # headers and the like; nobody asks for them any more
-        hub().watch(self._viewer)
-        await relay().attend(self._viewer)
+        self._viewer = viewer
+        hub().watch(viewer)
+        await relay().attend(viewer)
         await in_database(check_session, person)  # whoever logged out meanwhile was not found here
         await self._read()
         if greeting is not None:
@@ -430,6 +434,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         self._leave()
         self._code = self._code or code
+        self._deaf = self._deaf or code in NO_MORE
         if code in protocol.ABUSE and self._viewer is not None and not self._deaf:
             self._deaf = True
             self._todo.clear()

@@ -1,15 +1,18 @@
 """The list of somebody's conversations: what stands in it, and how their pages hear of changes."""
 
+import asyncio
+import logging
 import uuid
 from collections import Counter
 from typing import Any
 
+from django.db import DatabaseError
 from django.db.models import F, Q
 
 from chat import access, protocol
 from chat.database import in_database
 from chat.live.hub import hub
-from chat.live.per_loop import PerLoop
+from chat.live.per_loop import PerLoop, on_its_own
 from chat.live.relay import EVERYONE, here, relay
 from chat.live.ticker import ticker
 from chat.models import Conversation, Membership, Message
@@ -18,6 +21,8 @@ PAGE = 50  # conversations at a time
 COUNTING = 1.0  # seconds; members hear at most so often how much is new in a room
 CHUNK = 500  # people that are asked for at a time
 MOST_UNREAD = 100  # what is more is not counted
+
+logger = logging.getLogger(__name__)
 
 Entry = dict[str, Any]
 
@@ -90,18 +95,21 @@ class News:
 
     def __init__(self) -> None:
         self._new: Counter[uuid.UUID] = Counter()
+        self._telling: asyncio.Task[None] | None = None
 
     def count(self, conversation: uuid.UUID) -> None:
         self._new[conversation] += 1
         ticker().add(self._tell, COUNTING)
 
     async def _tell(self, now: float) -> None:
+        if self._telling is not None and not self._telling.done():
+            return  # the database takes its time, and this is the ticker that types
         new, self._new = self._new, Counter()
         if not new:
             ticker().remove(self._tell)
-        if new:
+        else:
             relay().tell(EVERYONE, "news", list(new.items()))
-            await _tell_here(list(new.items()))
+            self._telling = on_its_own(_tell_here(list(new.items())))
 
 
 async def _tell_here(news: list[tuple[uuid.UUID, int]]) -> None:
@@ -110,9 +118,15 @@ async def _tell_here(news: list[tuple[uuid.UUID, int]]) -> None:
         frame = protocol.frame("conversation", id=str(conversation), unread=True, more=more)
         people = hub().here()
         elsewhere = [each for each in people if not hub().watches(each, conversation)]
-        if elsewhere:  # often all are here; and those who are not are few among the members
-            for person in await in_database(_seated, conversation, elsewhere):
-                await here(hub(), "tell_person")(person, frame)
+        if not elsewhere:  # often all are here; and those who are not are few among the members
+            continue
+        try:
+            seated = await in_database(_seated, conversation, elsewhere)
+        except DatabaseError as error:  # the list says it when it is read again
+            logger.error("what is new in a room cannot be told: %s", error)
+            return
+        for person in seated:
+            await here(hub(), "tell_person")(person, frame)
 
 
 _news = PerLoop(News)

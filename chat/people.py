@@ -183,7 +183,8 @@ def again(person: Person) -> Person:
     user = User.objects.filter(pk=person.id).first()
     if user is None:
         return person
-    return replace(Person.account(user), session=person.session, address=person.address)
+    known = Person.account(user, person.api_key)
+    return replace(known, session=person.session, address=person.address)
 
 
 def check_session(person: Person) -> None:

@@ -115,6 +115,8 @@ def remove(person: Person, conversation: UUID, id: int) -> list[int]:
         waiting = _answers(message).filter(_IN_LINE).values_list("pk", flat=True)
         gone = [pk for pk in waiting if Message.objects.withdraw(pk)]
         if not message.conversation.is_room:
+            if _answers(message).live().exists():  # it was begun just now
+                raise _conflict("It is being answered already.")
             gone += _answers(message).ended().exclude(pk__in=gone).values_list("pk", flat=True)
         gone.append(message.pk)
         Message.objects.filter(pk__in=gone).delete()

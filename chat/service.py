@@ -29,8 +29,8 @@ from chat.reply.watchdog import Watchdog
 
 LOOK_EVERY = 1.0  # seconds
 SWITCH_AFTER = 0.001  # seconds
-# To look through all objects for garbage holds everybody up, with 3,000 lines for half a second;
-# after Python's 700 that is done every 12 seconds of a flood. What Django leaves of requests waits.
+# To look through all objects for garbage holds everybody up, with 3,000 lines for half a second; as
+# soon as Python would, that is every 12 seconds of a flood. What Django leaves of requests waits.
 COLLECT_AFTER = 2_000  # objects more than before
 GOODBYE = 4.0  # seconds for those who are sent away to read that, and to hang up
 
@@ -105,7 +105,8 @@ class Service:
             task.cancel()
         await hub().send_away(protocol.RESTART)
         await keeper().save()
-        await in_database(release, PROCESS, list(run.runs()))
+        with suppress(DatabaseError):  # then others find out by themselves, a little later
+            await in_database(release, PROCESS, list(run.runs()))
         relay().tell(EVERYONE, "released")
         await remote().stop()
         await sockets.open_sockets.closed(GOODBYE)

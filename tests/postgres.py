@@ -100,12 +100,10 @@ class Postgres:
 
     def freeze(self) -> None:
         """Be unreachable: whoever asks, or connects, waits for an answer that does not come."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._tell(self._pids(), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        for pid in reversed(self._pids()):
-            os.kill(pid, signal.SIGCONT)
+        self._tell(self._pids()[::-1], signal.SIGCONT)
 
     def connect(self, database: str = FIRST) -> psycopg.Connection[Any]:
         """Return a connection of the test's own; each statement is a transaction."""
@@ -122,6 +120,11 @@ class Postgres:
         with self.connect("postgres") as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return self.url_of(name)
+
+    def _tell(self, pids: list[int], what: signal.Signals) -> None:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # its client has hung up meanwhile
+                os.kill(pid, what)
 
     def _pids(self) -> list[int]:
         """Return its processes; first that which would make more of them."""

@@ -7,11 +7,13 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 
+from chat import listing
 from chat.models import Assistant, ScriptedReply
 from chatproject.asgi import application
 
@@ -21,10 +23,10 @@ HEADERS = [(b"origin", b"http://localhost")]
 TEXT = "Typed while the database is busy with something else."
 
 
-def one_greeting() -> None:
+def one_greeting(speed: float = 100) -> None:
     Assistant.objects.get_or_create(slug="assistant", name="Assistant")
     ScriptedReply.objects.all().delete()
-    ScriptedReply.objects.create(name="greeting", trigger="greeting", text=TEXT, speed=100)
+    ScriptedReply.objects.create(name="greeting", trigger="greeting", text=TEXT, speed=speed)
 
 
 @asynccontextmanager
@@ -61,6 +63,28 @@ async def test_characters_flow_while_the_database_is_blocked() -> None:
         await alice.send_json_to({"type": "typing"})
         await alice.send_json_to({"type": "ping", "t": 1})
         assert await until_pong(alice) == {"type": "pong", "t": 1}
+    await alice.disconnect()
+
+
+async def test_characters_flow_while_it_is_looked_up_whom_news_of_a_room_are_for() -> None:
+    await sync_to_async(one_greeting)(speed=20)
+    alice = WebsocketCommunicator(application, "/ws/chat/", headers=HEADERS)
+    await alice.connect()
+    await alice.receive_json_from()
+    looked, look = asyncio.Event(), listing._tell_here
+
+    async def noted(news: list[tuple[UUID, int]]) -> None:
+        looked.set()
+        await look(news)
+
+    typed = ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "_tell_here", noted)
+        async with blocked_database():
+            listing._news().count(uuid4())
+            await asyncio.wait_for(looked.wait(), 10)
+            while typed != TEXT:
+                typed += (await alice.receive_json_from(timeout=10))["char"]
     await alice.disconnect()
 
 

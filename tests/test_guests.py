@@ -13,6 +13,7 @@ import pytest
 
 from tests.client import Client, Frame, session
 from tests.conftest import Visit
+from tests.measured import TOKEN, measured
 from tests.server import Server, running
 
 MESSAGES_A_MINUTE, REPLIES_AT_A_TIME, CONNECTIONS = 6, 2, 3
@@ -27,6 +28,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "GUEST_MESSAGES_PER_MINUTE": str(MESSAGES_A_MINUTE),
         "GUEST_REPLIES_AT_A_TIME": str(REPLIES_AT_A_TIME),
         "GUEST_CONNECTIONS": str(CONNECTIONS),
+        "METRICS_TOKEN": TOKEN,
     }
     with running(tmp_path_factory.mktemp("strict"), **limits) as server:
         server.manage("reply", "answer", "--text", "Yes.", "--speed", "0")
@@ -226,6 +228,7 @@ async def test_connections_are_limited_when_all_come_at_once(strict: Server) -> 
         many = [guest(strict, cookie, alice.own_path) for _ in range(4 * CONNECTIONS)]
         await asyncio.gather(*map(tabs.enter_async_context, many))
         assert len([tab for tab in (alice, *many) if tab.ready]) == CONNECTIONS
+        assert measured(strict, "chat_viewers") >= CONNECTIONS, "who was refused counted as none"
 
 
 def conversations(server: Server, client: Client) -> int:

@@ -8,9 +8,9 @@ from channels.testing import WebsocketCommunicator
 
 from chat.consumers import ChatConsumer
 from chat.live.hub import hub
-from chat.models import Conversation
+from chat.models import Conversation, Message
 from chat.people import Person
-from chat.protocol import Refused
+from chat.protocol import NOT_SIGNED_IN, Refused
 from chatproject.asgi import application
 from tests.client import session
 from tests.conftest import Visit
@@ -40,6 +40,19 @@ async def test_cancelled_by_the_server() -> None:
     alice.stop()
     await alice.wait()
     assert not hub().watched()
+
+
+async def test_who_was_sent_away_says_nothing_more() -> None:
+    """The line stays for a moment after that."""
+    alice = await alice_connected()
+    (person,) = hub().here()
+    await hub().leave_all(person, NOT_SIGNED_IN)
+    while (said := await alice.receive_output(timeout=10))["type"] != "websocket.close":
+        pass
+    assert said["code"] == NOT_SIGNED_IN
+    await alice.send_json_to({"type": "message.send", "text": "Still here", "key": "late"})
+    await alice.disconnect()
+    assert not await Message.objects.filter(text="Still here").aexists()
 
 
 async def test_what_was_said_before_leaving_was_said(visit: Visit, server: Server) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -254,6 +255,16 @@ async def test_usage_and_times_are_stored(
     with closing(sqlite3.connect(server.database)) as database:
         ask = "SELECT tokens_in, tokens_out FROM chat_message WHERE id = ?"
         assert database.execute(ask, [reply]).fetchone() == (123, 45)
+
+
+@pytest.mark.parametrize("usage", [("n/a", 4), (2**70, -1), ({}, True)])
+async def test_usage_that_is_no_number_harms_nobody(
+    visit: Visit, once: TitledProvider, usage: Any
+) -> None:
+    once.next(Said("Counted.", usage=usage))
+    async with visit() as alice:
+        end = await alice.end(await alice.post("Hi!", assistant="openai"))
+        assert (end["status"], end["length"]) == ("complete", len("Counted."))
 
 
 # --- who answers -------------------------------------------------------------------------------

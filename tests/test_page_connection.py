@@ -51,6 +51,30 @@ PAUSES = """async () => {
   return Array.from({ length: 20 }, run);
 }"""
 
+# Runs a page's connection over lines that open and never say anything, for five minutes of a clock
+# that is turned by hand; returns when each was opened, in milliseconds.
+SILENCE = """async () => {
+  const { Connection } = await import("/static/chat/connection.js");
+  let [now, tick, retry] = [0, null, null];
+  const opened = [];
+  performance.now = () => now;
+  window.setInterval = (action) => (tick = action);
+  window.setTimeout = (action) => (retry = action);
+  window.WebSocket = class {
+    constructor() {
+      opened.push(now);
+    }
+    close() {}
+  };
+  new Connection("/ws/chat/", { onFrame() {}, onState() {}, onClosed() {} }).start();
+  for (; now < 300_000; now += 2000) {
+    tick();
+    retry?.();
+    retry = null;
+  }
+  return opened;
+}"""
+
 # Says something over a socket that is open, and again when it has begun to close; returns whether
 # there was anybody to say it to.
 SAID_WHILE_CLOSING = """async () => {
@@ -273,6 +297,13 @@ async def test_pauses_grow_up_to_half_a_minute_and_differ(arrive: Arrive, server
         assert max(pauses) <= longest
         assert max(pauses) > longest / 2, "they grow"
         assert len(set(pauses)) > 10, "not all come back at the same moment"
+
+
+async def test_line_that_opens_and_says_nothing_is_given_up(arrive: Arrive, server: Server) -> None:
+    tab = await (await arrive(server)).open("/healthz")
+    first, *others = await tab.page.evaluate(SILENCE)
+    assert len(others) >= 2
+    assert others[0] - first >= 60_000, "a server may take its time"
 
 
 async def test_nothing_counts_as_sent_over_a_socket_that_is_being_closed(

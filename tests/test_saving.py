@@ -58,6 +58,18 @@ async def test_end_is_saved_at_once() -> None:
     assert not keeper().journals
 
 
+async def test_journal_that_is_closed_is_in_nobodys_way() -> None:
+    """Its reply may be written anew, here, while its last save is on its way."""
+    reply = await sync_to_async(waiting_reply)()
+    former, saving = keeper().open(reply, lambda: None), keeper()
+    keeper().close(former)
+    now = saving.open(reply, lambda: None)
+    saving._settle(former, lost=True, ended=False)
+    assert saving.journals == {reply.pk: now}
+    assert not await former.end(COMPLETE, TEXT)
+    assert await now.end(COMPLETE, TEXT)
+
+
 async def test_text_and_heartbeat_are_saved_on_the_way() -> None:
     reply = await sync_to_async(waiting_reply)(speed=20)
     await typed(reply, 10)

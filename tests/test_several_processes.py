@@ -136,6 +136,18 @@ def test_what_postgresql_cannot_look_for_is_not_there(two: Chat) -> None:
     two.check_logs()
 
 
+async def test_reply_that_is_watched_elsewhere_is_not_unread(two: Chat) -> None:
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+    async with both(two) as (here, there):
+        reply = await here.post("count")
+        await there.until(lambda frame: frame.get("at") == 20)
+        await here.socket.close()
+        await there.end(reply)
+        await there.until(lambda frame: frame["type"] == "title")  # which comes after that
+        unread = "SELECT unread FROM chat_conversation WHERE id = %s"
+        assert two.postgres.say(unread, here.conversation) == [(False,)]
+
+
 async def test_stopped_from_elsewhere(two: Chat) -> None:
     two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):
@@ -183,8 +195,11 @@ async def test_reply_that_waited_in_line_is_seen_at_both(two: Chat) -> None:
     async with both(two) as (here, there):
         await here.post("count")
         reply = await there.post("and again")
+        await there.until(lambda frame: (frame.get("reply"), frame.get("at")) == (reply, 0))
+        before = said(two.servers[0])
         ends = await asyncio.gather(here.end(reply), there.end(reply))
         assert [end["status"] for end in ends] == ["complete"] * 2
+        assert said(two.servers[0]) - before > 10, "told as it is typed"
         assert "".join(here.chars(reply)) == "".join(there.chars(reply)) == TEXT
     two.check_logs()
 

@@ -95,6 +95,18 @@ async def test_stop_in_the_moment_of_takeover() -> None:
     assert not hub().live
 
 
+async def test_stop_reaches_whoever_took_it_over() -> None:
+    """Its former writer was frozen meanwhile, and has not given it up yet."""
+    reply = await sync_to_async(waiting_reply)(speed=5)
+    conversation = await Conversation.objects.select_related("owner").aget(kind="private")
+    running = run.start(reply)
+    await Message.objects.filter(pk=reply.pk).aupdate(lease="another process", text="Every char")
+    running._on_lost()
+    await actions.stop(Person.account(conversation.owner), conversation, reply.pk, 5)
+    saved = await written(reply)
+    assert (saved.status, saved.text) == (STOPPED, "Every")
+
+
 async def test_what_is_asked_for_in_the_moment_of_an_end_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -42,7 +42,8 @@ class Following:
         self._hub, self._remote, self._relay = hub(), remote(), relay()
         self._followed: dict[int, Followed] = {}
         self._told: dict[int, dict[str, float]] = defaultdict(dict)  # whom, until when
-        self._news: dict[str, dict[int, LiveReply]] = defaultdict(dict)  # to be told, by process
+        # To be told, by process: replies, each from where it was saved before there was more of it.
+        self._news: dict[str, dict[int, tuple[LiveReply, int]]] = defaultdict(dict)
 
     def start(self) -> None:
         if not self._remote.is_alone:
@@ -63,9 +64,9 @@ class Following:
                 self._followed[message.pk] = followed
                 self._ask_writer(followed)
 
-    def is_followed(self, reply: int) -> bool:
-        """Whether somebody at another process watches a reply that is written here."""
-        return bool(self._told.get(reply))
+    def was_followed(self, reply: int) -> bool:
+        """Whether somebody at another process watched a reply to its end; to be asked once."""
+        return bool(self._told.pop(reply, None))
 
     # --- here, of what is written elsewhere
 
@@ -105,8 +106,8 @@ class Following:
                     metrics.DUPLICATES.inc()
                 followed.heard = time.monotonic()
                 await self._extend(followed.reply, tail[at - base :])
-        if behind:
-            await self._read(behind)
+        if behind:  # which the texts of others do not wait for
+            self._relay.queue("look", behind)
 
     async def _extend(self, reply: LiveReply, text: str) -> None:
         if text:
@@ -124,6 +125,9 @@ class Following:
         if self._remote.is_alone:
             return
         now = time.monotonic()
+        for id, told in list(self._told.items()):
+            if now > max(told.values()):  # nobody asks any more
+                del self._told[id]
         for id in list(self._followed):
             if (followed := self._known(id)) and not self._hub.watching(
                 followed.reply.conversation
@@ -173,7 +177,7 @@ class Following:
         until = time.monotonic() + TOLD_FOR
         for id in ids:
             reply = self._hub.live.get(id)
-            if reply is not None and id not in self._followed:
+            if reply is not None and self._known(id) is None:  # it is written here
                 self._told[id][process] = until
                 self._tell_soon(process, reply)
             elif reply is None:
@@ -188,22 +192,24 @@ class Following:
                 del self._told[reply.id][process]
             else:
                 self._tell_soon(process, reply)
-        if reply.end is not None or not self._told[reply.id]:
+        if not self._told[reply.id]:
             self._told.pop(reply.id)
 
     def _tell_soon(self, process: str, reply: LiveReply) -> None:
         """All that is said within a moment goes to a process together."""
         if not self._news:
             asyncio.get_running_loop().call_later(GATHER, self._tell_all)
-        self._news[process][reply.id] = reply
+        known = self._news[process].get(reply.id)
+        if known is None or known[0] is not reply:
+            self._news[process][reply.id] = (reply, reply.saved)
 
     def _tell_all(self) -> None:
         news, self._news = self._news, defaultdict(dict)
         for process, replies in news.items():
-            ended = [id for id, reply in replies.items() if reply.end is not None]
+            ended = [id for id, (reply, _) in replies.items() if reply.end is not None]
             texts = [
-                (id, reply.saved, reply.text[reply.saved :])
-                for id, reply in replies.items()
+                (id, base, reply.text[base:])
+                for id, (reply, base) in replies.items()
                 if reply.end is None
             ]
             if texts:

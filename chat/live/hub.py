@@ -230,6 +230,8 @@ class Hub:
         The messages of `snapshot` are brought up to date in place with what is live here. Live
         text goes on from the length each reply has in it.
         """
+        if viewer.gone:
+            return
         known = {message["id"] for message in snapshot}
         self.refresh(viewer, snapshot)
         # What came before the snapshot is newer in it, and must not undo it.

@@ -3,6 +3,9 @@
 Those hear of a conversation, or of a person, who have somebody in it.
 """
 
+import asyncio
+import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
@@ -12,7 +15,7 @@ from django.db.models import Max
 
 from chat.database import in_database
 from chat.live.hub import Hub, Viewer, hub
-from chat.live.per_loop import PerLoop
+from chat.live.per_loop import PerLoop, on_its_own
 from chat.live.remote import Event, remote
 from chat.models import Message
 
@@ -20,6 +23,9 @@ EVERYONE = "everyone"  # the group of all processes
 OF_PEOPLE = {"tell_person", "leave_all", "close_sessions", "close_person"}
 OF_SESSIONS = {"close_session", "move_session"}  # nobody knows where those are
 CHUNK = 500  # conversations that are asked for at a time
+MOST_HEARD = 20_000  # events that wait to be worked off; who missed more reads what there is
+
+logger = logging.getLogger(__name__)
 
 Verb = Callable[..., Any]
 
@@ -39,6 +45,8 @@ class Relay:
         self._plain: dict[str, Verb] = {}
         self._groups: set[str] = set()
         self._was_deaf = False
+        self._heard: deque[Event] = deque()
+        self._working: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._hub.tell_others = self._tell_others
@@ -108,11 +116,34 @@ class Relay:
         packed = {key: _packed(value) for key, value in more.items()}
         self._remote.say(_group_of(name, about[0]), [name, list(map(_packed, about)), packed])
 
-    async def _hear(self, who: str, event: Event) -> None:
-        name, about, more = event[0], event[1], event[2]
-        if plain := self._plain.get(name):
-            await plain(*about)
+    def queue(self, name: str, *about: Any) -> None:
+        """Have the verb called `name` called here, as if another process had told it."""
+        self._queue([name, about, {}])
+
+    def _queue(self, event: Event) -> None:
+        if len(self._heard) >= MOST_HEARD:
+            self._was_deaf = True
             return
+        self._heard.append(event)
+        if self._working is None or self._working.done():
+            self._working = on_its_own(self._work_off(), name="what other processes said")
+
+    async def _hear(self, who: str, event: Event) -> None:
+        """Do at once what is plain; all else may have to wait for the database, beside that."""
+        if plain := self._plain.get(event[0]):
+            await plain(*event[1])
+        elif len(event) > 1:
+            self._queue(event)
+
+    async def _work_off(self) -> None:
+        while self._heard:
+            event = self._heard.popleft()
+            try:
+                await self._do(*event)
+            except Exception:
+                logger.exception("%s, as another process said it, failed", event[0])
+
+    async def _do(self, name: str, about: Iterable[Any], more: dict[str, Any]) -> None:
         known = [await _unpacked(each) for each in about]
         if any(each is _GONE for each in known):
             return

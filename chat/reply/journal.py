@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Journal:
     """What is to be saved of one reply.
 
@@ -45,6 +45,7 @@ class Journal:
     on_lost: Callable[[], None]
     on_saved: Callable[[int], None]
     ending: bool = False
+    closed: bool = False  # nothing more is saved of it
     saved: asyncio.Future[bool] | None = None  # of the end: whether it was still ours to write
 
     def append(self, text: str) -> None:
@@ -60,6 +61,8 @@ class Journal:
 
         Waits for as long as the database does not take it.
         """
+        if self.closed:
+            return False
         message = self.message
         message.status, message.text, message.ended = status, text, timezone.now()
         message.error_code, message.error_detail = error
@@ -92,6 +95,15 @@ class Keeper:
         if self._task is None or self._task.done():
             self._task = on_its_own(self._run(), name="keeper")
         return journal
+
+    def close(self, journal: Journal) -> None:
+        """Save nothing more of `journal`: it is not ours any more, or saved to its end."""
+        journal.closed = True
+        if self.journals.get(journal.message.pk) is journal:  # it may be written anew already
+            del self.journals[journal.message.pk]
+        if journal.saved and not journal.saved.done():
+            journal.saved.set_result(False)
+        journal.let_go()
 
     def wake(self) -> None:
         self._wake.set()
@@ -135,12 +147,11 @@ class Keeper:
     def _settle(self, journal: Journal, lost: bool, ended: bool) -> None:
         if not (lost or ended):
             return
-        self.journals.pop(journal.message.pk, None)
         if journal.saved and not journal.saved.done():
             journal.saved.set_result(not lost)
         elif lost:
             journal.on_lost()
-        journal.let_go()
+        self.close(journal)
 
     def _say_failing(self, error: Exception) -> None:
         if not self._failing:

@@ -43,7 +43,7 @@ class Run:
         self._drained = asyncio.Event()
         self._drained.set()
         self._stopped_at: int | None = None
-        self._lost = False
+        self.is_lost = False  # somebody else ended it, or writes it now
         self._hub, self._ticker = hub(), ticker()
         self._live = self._hub.open(message)
         self._source = Source(message, self._live, found=found)
@@ -54,8 +54,11 @@ class Run:
         logger.info("reply %s is being written", message.pk, extra=self._about)
 
     async def stop(self, at: int | None) -> bool:
-        """End the reply at `at` code points, or where it stands; False if it is ending already."""
-        if self._typing.done() or self._stopped_at is not None or self._lost:
+        """End the reply at `at` code points, or where it stands.
+
+        False if it is ending already, or if it is lost.
+        """
+        if self._typing.done() or self._stopped_at is not None or self.is_lost:
             return False
         length = len(self._live.text)
         self._stopped_at = boundary(self._live.text, length if at is None else min(at, length))
@@ -65,7 +68,7 @@ class Run:
         if self._source.is_model:
             metrics.CANCEL_SECONDS.observe(time.monotonic() - asked)
         await self.finished()
-        return True
+        return not self.is_lost
 
     async def finished(self) -> None:
         """Wait until the reply has ended, and its end is saved."""
@@ -77,17 +80,19 @@ class Run:
         await self.finished()
 
     def _on_lost(self) -> None:
-        self._lost = True
+        self.is_lost = True
         self._typing.cancel()
+        keeper().close(self._journal)
 
     async def _write(self) -> None:
         await asyncio.wait({self._typing})
         self._ticker.remove(self._step)
         try:
-            if not self._lost:
+            if not self.is_lost:
                 await self._source.keep_told()
-            await (self._give_up() if self._lost else self._end())
+            await (self._give_up() if self.is_lost else self._end())
         finally:
+            keeper().close(self._journal)  # whatever went wrong: without its beat, it is taken over
             runs().pop(self.message.pk, None)
             metrics.WRITING.dec()
 
@@ -140,6 +145,7 @@ class Run:
         if not in_time:
             await self._say_not_saved(text)
         if not await saving:
+            self.is_lost = True
             await self._give_up()
         elif in_time:
             metrics.REPLIES.labels(self.message.status).inc()
@@ -185,14 +191,21 @@ class Run:
             message = await in_database(Message.objects.find, self.message.pk)
         except DatabaseError as error:
             logger.error("how reply %s ended cannot be read: %s", self.message.pk, error)
-            message = None
-        if message is None or message.status in LIVE:
+            self._leave_to_others()
+            return
+        if message is None:
             self._hub.let_go(self._live)
-            for viewer in self._hub.watching(self.message.conversation_id):
-                self._hub.renew_one(viewer)  # they read how somebody else goes on with it
+        elif message.status in LIVE:
+            self._leave_to_others()
         else:
             self._live.message = message
             await self._hub.finish(self._live, message.text)
+
+    def _leave_to_others(self) -> None:
+        """Let who watches here read how somebody else goes on with it."""
+        self._hub.let_go(self._live)
+        for viewer in self._hub.watching(self.message.conversation_id):
+            self._hub.renew_one(viewer)
 
 
 runs: PerLoop[dict[int, Run]] = PerLoop(dict)

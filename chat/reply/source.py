@@ -148,12 +148,17 @@ class Source:
 def _kept(told: Told) -> dict[str, object]:
     thoughts = Cleaner().feed("".join(told.thoughts))[: settings.LONGEST_REPLY]
     columns = {
-        "tokens_in": told.tokens_in,
-        "tokens_out": told.tokens_out,
+        "tokens_in": _number(told.tokens_in),
+        "tokens_out": _number(told.tokens_out),
         "thoughts": thoughts,
         "thought": len(thoughts),
     }
     return {name: value for name, value in columns.items() if value}
+
+
+def _number(told: object) -> int | None:
+    """Return how many tokens a provider says there were; None if it says no number."""
+    return told if isinstance(told, int) and 0 <= told < 2**31 else None
 
 
 def _too_long() -> tuple[str, str]:

@@ -51,7 +51,7 @@ async def advance(conversation: UUID) -> None:
 async def lose(reply: int) -> None:
     """Give up a reply, if it is written here: another process has ended it."""
     if writing := run.runs().get(reply):
-        await writing.lose()
+        _in_background(writing.lose())  # its own end may wait for a database that is away
 
 
 async def _begin_after(former: Run, message: Message) -> None:
@@ -85,7 +85,7 @@ async def after(message: Message, *, seen: bool) -> None:
 def _is_seen(message: Message) -> bool:
     owner = message.conversation.owner_id
     # Who follows it from another process is its owner, or was let in by them.
-    return following().is_followed(message.pk) or (
+    return following().was_followed(message.pk) or (
         owner is not None and hub().watches(owner, message.conversation_id)
     )
 

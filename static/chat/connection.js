@@ -9,6 +9,8 @@ const TOO_MANY = 4429;
 
 const SILENCE = 20_000;
 const PATIENCE = 10_000;
+/** A server may let somebody wait for half a minute before it speaks. */
+const OPENING = 60_000;
 const TICK = 2000;
 
 /**
@@ -134,6 +136,10 @@ export class Connection {
     this.#tickedAt = now;
     // A throttled or sleeping page may not have read yet what has long arrived: ask once more.
     if (late) return this.#ping();
+    if (!this.online) {
+      if (this.#socket && now - this.#heardAt > OPENING) this.#lose("connecting");
+      return;
+    }
     const asked = this.#pingedAt > this.#heardAt;
     if (asked && now - this.#pingedAt > PATIENCE) this.#lose("connecting");
     else if (!asked && now - this.#heardAt > SILENCE) this.#ping();
