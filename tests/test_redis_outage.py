@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.client import session
-from tests.redis import Redis
+from tests.redis import Redis, running_redis
+from tests.server import running
 from tests.several import Chat, Reader, readiness, several
 
 TEXT = "".join(f"{number} " for number in range(400))
@@ -70,6 +71,29 @@ async def test_without_redis(
         assert await alice.ended(queued) == await other.ended(queued) == "stopped"
         assert alice.closes == other.closes == alice.faults == other.faults == []
     chat.check_logs("other processes cannot be told anything", "other processes can be told again")
+
+
+async def test_one_of_two_is_gone(tmp_path: Path) -> None:
+    """Whichever it is: what would go by it is not told, and the other one does not hide that."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with (
+        running_redis(tmp_path / "one") as one,
+        running_redis(tmp_path / "two") as two,
+        running(tmp_path, REDIS_URL=f"{one.url},{two.url}") as server,
+    ):
+        for times, redis in enumerate((one, two), start=1):
+            while await readiness(server) != (200, []):
+                pass  # each answer takes its time
+            redis.stop()
+            while await readiness(server) != (503, ["channel_layer"]):
+                pass
+            redis.start()
+            while server.log.read_text().count("other processes can be told again") < times:
+                await readiness(server)
+            assert await readiness(server) == (200, [])
+            log = server.log.read_text()
+            assert log.count("other processes cannot be told anything") == times
 
 
 async def test_flushed(chat: Chat) -> None:

@@ -132,7 +132,7 @@ class Relay:
         """Do at once what is plain; all else may have to wait for the database, beside that."""
         if plain := self._plain.get(event[0]):
             await plain(*event[1])
-        elif len(event) > 1:
+        else:
             self._queue(event)
 
     async def _work_off(self) -> None:

@@ -5,6 +5,7 @@ whoever missed something finds the truth in the database.
 """
 
 import asyncio
+import itertools
 import logging
 import math
 import time
@@ -13,6 +14,8 @@ from contextlib import suppress
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels_redis.utils import _consistent_hash
+from django.conf import settings
 
 from chat import metrics
 from chat.live.per_loop import PerLoop, on_its_own
@@ -37,6 +40,16 @@ def group_of(process: str) -> str:
 OWN = group_of(PROCESS)
 
 
+def _at_each_redis() -> list[str]:
+    """Return groups of this process alone, one at each Redis: which has a group, its name says."""
+    found: dict[int, str] = {}
+    names = (f"{OWN}.{number}" for number in itertools.count())
+    while len(found) < len(settings.REDIS_URLS):
+        name = next(names)
+        found.setdefault(_consistent_hash(name, len(settings.REDIS_URLS)), name)
+    return list(found.values())
+
+
 class Remote:
     """Says events to groups of processes, and hears what others say to the groups it is in."""
 
@@ -50,20 +63,20 @@ class Remote:
         self._count = 0
         self._change = asyncio.Event()
         self._done = asyncio.Event()
-        self._heard_self = -math.inf
+        self._heard_self = dict.fromkeys(_at_each_redis(), -math.inf)
         self._is_failing = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def hears(self) -> bool:
-        """Whether what is said arrives: at least what this process says to itself."""
-        return self.is_alone or time.monotonic() - self._heard_self < DEAF
+        """Whether what is said arrives: at least what this process tells itself by each Redis."""
+        return self.is_alone or time.monotonic() - min(self._heard_self.values()) < DEAF
 
     def start(self, hear: Hear) -> None:
         """From now on let `hear` have what other processes say: who, and what."""
         if self.is_alone or self._tasks:
             return
-        self._wanted.add(OWN)
+        self._wanted |= {OWN, *self._heard_self}
         self._tasks = [
             on_its_own(self._work(), name="to other processes"),
             on_its_own(self._listen(hear), name="from other processes"),
@@ -121,7 +134,8 @@ class Remote:
                 async with asyncio.timeout(PATIENCE):
                     await self._settle_groups()
                     await self._say_all()
-                self._recover()
+                if self.hears:
+                    self._recover()
             except Exception as error:  # each kind of layer has errors of its own
                 self._fail(error)
                 await asyncio.sleep(PING_EVERY)
@@ -155,6 +169,7 @@ class Remote:
     def _fail(self, error: Exception) -> None:
         if not self._is_failing:
             self._is_failing = True
+            self._heard_self = dict.fromkeys(self._heard_self, -math.inf)
             logger.error("other processes cannot be told anything: %r", error)
         for group, events in self._waiting.items():
             self._miss(group, len(events))
@@ -181,11 +196,11 @@ class Remote:
                     self._channel = await self._layer.new_channel()
                     self._change.set()
                 message = await self._layer.receive(self._channel)
-                if message["by"] == PROCESS:
-                    self._heard_self = time.monotonic()
-                else:
-                    for event in message["events"]:
+                for event in message["events"]:
+                    if message["by"] != PROCESS:
                         await self._hear(hear, message["by"], event)
+                    elif event[0] == "ping":
+                        self._heard_self[event[1]] = time.monotonic()
             except asyncio.CancelledError:
                 raise
             except Exception as error:
@@ -200,7 +215,8 @@ class Remote:
 
     async def _ping(self) -> None:
         while True:
-            self.say(OWN, ["ping"])
+            for group in self._heard_self:
+                self.say(group, ["ping", group])
             await asyncio.sleep(PING_EVERY)
 
 
