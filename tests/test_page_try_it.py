@@ -142,6 +142,26 @@ async def test_long_word_pushes_nothing_out_of_sight(
         await admin.set_viewport_size({"width": 1280, "height": 800})
 
 
+async def test_lists_show_all_their_columns(
+    server: Server, admin: Page, scripted: Callable[..., str]
+) -> None:
+    scripted("page-" + "W" * 60, f"https://example.org/{'w' * 200}", "--speed", "0")
+    for path in ("scriptedreply", "room", "assistant"):
+        await admin.goto(f"{server.url}/admin/chat/{path}/")
+        for width in (1280, 1440):
+            await admin.set_viewport_size({"width": width, "height": 800})
+            wider = "its => its.filter(it => it.scrollWidth > it.clientWidth).length"
+            assert await admin.locator(".results, #changelist-form").evaluate_all(wider) == 0
+    await admin.goto(f"{server.url}/admin/chat/scriptedreply/")
+    await admin.set_viewport_size({"width": 820, "height": 1180})
+    below = await admin.get_by_role("link", name="Try it").bounding_box()
+    heading = await admin.get_by_role("heading", level=1).bounding_box()
+    assert below is not None
+    assert heading is not None
+    assert below["y"] >= heading["y"] + heading["height"]
+    assert await admin.locator(".actions").evaluate("it => it.scrollWidth <= it.clientWidth")
+
+
 async def test_assistant_has_only_the_fields_of_its_kind(server: Server, admin: Page) -> None:
     await admin.goto(f"{server.url}/admin/chat/assistant/add/")
     for kind, shown in (("ollama", True), ("scripted", False), ("anthropic", True)):
