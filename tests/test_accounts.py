@@ -356,7 +356,8 @@ def test_new_address_needs_the_password_and_its_link(
     again = asked.headers["Location"]
     assert "not your password" in client.post(again, {"password": "wrong"}).text
     assert client.post(again, {"password": PASSWORD}).status_code == 302
-    assert "A link was sent to liddell@example.org" in client.get("/accounts/email/").text
+    page = client.get("/accounts/email/").text
+    assert "liddell@example.org is not confirmed yet" in page
     alice.refresh_from_db()
     assert alice.email == "alice@example.org", "until it is confirmed"
     [sent] = mailoutbox
@@ -364,6 +365,17 @@ def test_new_address_needs_the_password_and_its_link(
     alice.refresh_from_db()
     assert alice.email == "liddell@example.org"
     assert log_in(Client(), "liddell@example.org")[0] == 302
+
+
+def test_nothing_is_said_of_a_mail_that_was_never_sent(
+    client: Client, alice: User, mailoutbox: list[EmailMessage]
+) -> None:
+    log_in(client)  # whom a command made: nobody ever confirmed the address
+    page = client.get("/accounts/email/").text
+    assert "alice@example.org is not confirmed yet" in page
+    assert "was sent" not in page
+    client.post("/accounts/email/", {"email": alice.email, "action_send": ""})
+    assert [mail.to for mail in mailoutbox] == [["alice@example.org"]]
 
 
 @pytest.mark.parametrize("address", ["", " ", "nonsense", "alice@example.org"])
