@@ -105,6 +105,19 @@ async def test_reply_is_tried_typed_and_explained(
     await expect(other).to_contain_text("one above comes first")
 
 
+async def test_tried_reply_is_set_as_readers_get_it(
+    admin: Page, scripted: Callable[..., str]
+) -> None:
+    scripted("page-set", "# Prices\n\n- **none** at `all`", "--speed", "0")
+    await follow(admin.get_by_role("link", name="Try it"))
+    await admin.get_by_label("Message").fill("page-set")
+    await follow(admin.get_by_role("button", name="Try it"))
+    seen = admin.locator("[data-role=try]")
+    await expect(seen.get_by_role("heading", name="Prices")).to_be_visible()
+    await expect(seen.locator("li > strong")).to_have_text("none")
+    await expect(seen.locator("code")).to_have_text("all")
+
+
 async def test_longest_message_is_tried(admin: Page, scripted: Callable[..., str]) -> None:
     scripted("page-long", "That is long.", "--speed", "0")
     await follow(admin.get_by_role("link", name="Try it"))
