@@ -284,7 +284,8 @@ class ConversationAdmin(ReadOnly):
     def beginning(self, conversation: Conversation) -> str:
         first: str | None = conversation.first  # type: ignore[attr-defined]  # annotated above
         if first is None:
-            return "(nothing written yet)"
+            is_greeted = self.size(conversation)
+            return "(only the assistant has written)" if is_greeted else "(nothing written yet)"
         return shortened(" ".join(first.split()), 100) or "…"
 
     @admin.display(description="who")

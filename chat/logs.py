@@ -118,7 +118,7 @@ def write_entry(
     """Stands in for Daphne's, which would tell all of a path and what was asked for there."""
     request = discreet(request.partition("?")[0])
     if settings.LOG_FORMAT == "line":
-        _write_entry(access, host, date, request, status, length)
+        _write_entry(access, host, date, request, status, length, ident=_connection.get() or None)
     else:
         whence = {"client": host, "status": status, "length": length}
         entry = _told(datetime.now(UTC), "INFO", "access", request, **whence)

@@ -71,11 +71,12 @@ def origins(name: str) -> list[str]:
     return entries
 
 
-def number(name: str, default: int) -> int:
+def number(name: str, default: int, least: int = 0) -> int:
     value = os.environ.get(name, "")
     if not re.fullmatch("[0-9]{0,9}", value):
         refuse(name, f"{value[:20]!r} is not a whole number of at most nine digits")
-    return int(value) if value else default
+    found = int(value) if value else default
+    return found if found >= least else refuse(name, f"{value!r} is less than {least}")
 
 
 def secret_key() -> str:
@@ -287,7 +288,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # How many processes serve, as hosts of applications say it. None is started for it: it is for
 # chat.checks.
-WEB_CONCURRENCY = number("WEB_CONCURRENCY", 1)
+WEB_CONCURRENCY = number("WEB_CONCURRENCY", 1, least=1)
 REDIS_URLS = redis_urls()
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": (

@@ -353,7 +353,7 @@ def test_conversation_where_nobody_wrote_is_read(staff: Client) -> None:
     assert "Nothing was said yet." in transcript(staff, talk)
     assert staff.get(f"{CONVERSATIONS}{talk.pk}/history/").status_code == 200
     talk.messages.create(assistant=Assistant.objects.get(), text="Hello.")
-    assert rows(staff.get(PRIVATE).text)[0][0] == "(nothing written yet)"
+    assert rows(staff.get(PRIVATE).text)[0][0] == "(only the assistant has written)"
 
 
 def test_conversations_are_found_by_what_was_said(staff: Client, talk: Conversation) -> None:

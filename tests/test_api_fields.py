@@ -50,3 +50,11 @@ def test_no_cursor_leads_nowhere(cursor: str) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/", "/api/", "/"])
 def test_description_is_one_of_openapi(client: Client, path: str) -> None:
     validate(client.get(f"{path}openapi.json").json())
+
+
+def test_each_refusal_has_an_example_of_its_own(client: Client) -> None:
+    refusals = client.get("/api/v1/openapi.json").json()["components"]["responses"].values()
+    examples = [refusal["content"]["application/json"]["example"] for refusal in refusals]
+    said = [refusal["description"].partition(": ")[2].strip("`") for refusal in refusals]
+    assert [example["code"] for example in examples] == said
+    assert len({example["detail"] for example in examples}) == len(said)

@@ -5,11 +5,14 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextvars import copy_context
+from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from daphne.access import AccessLogGenerator
 from websockets.exceptions import InvalidStatus
 
 from chat import logs
@@ -178,6 +181,20 @@ def test_line_names_the_connection() -> None:
     assert logs.Line().format(record()).endswith(" ERROR chat.test: it is so")
     id, line = copy_context().run(told)
     assert line.endswith(f" ERROR chat.test [{id}]: it is so")
+
+
+def test_access_line_names_the_connection() -> None:
+    stream = StringIO()
+
+    def told() -> str:
+        id = logs.begin_connection()
+        access = AccessLogGenerator(stream)
+        logs.write_entry(access, "127.0.0.1:5", datetime.now(UTC), "GET /s/open-sesame/?a=b", 200)
+        return id
+
+    id = copy_context().run(told)
+    assert stream.getvalue().startswith(f"127.0.0.1:5 {id} - [")
+    assert stream.getvalue().endswith('] "GET /s/…/" 200 -\n')
 
 
 def test_json_is_one_line_with_what_it_is_about() -> None:

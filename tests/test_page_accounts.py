@@ -33,6 +33,13 @@ async def fits(page: Page) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+async def fits_large(page: Page) -> None:
+    """Not even where somebody has all text twice as large."""
+    await page.evaluate("document.documentElement.style.fontSize = '200%'")
+    await fits(page)
+    await page.evaluate("document.documentElement.style.fontSize = ''")
+
+
 async def choose_name(alice: Tab) -> None:
     """Choose a name in the settings; first one that is refused."""
     page = alice.page
@@ -111,9 +118,12 @@ async def test_from_guest_to_account_and_back(arrive: Arrive, server: Server) ->
     await expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
     await page.get_by_role("link", name="Manage keys").click()
     wrong += await make_key(page)
+    await page.goto(f"{server.url}/forget-me/")
+    await fits_large(page)
     for path in ("", "email/", "password/change/", "logout/"):
         await page.goto(f"{server.url}/accounts/{path}")
         await fits(page)
+        await fits_large(page)
         if path != "logout/":
             wrong += await look(page, path or "account")
 

@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, Response, expect
 
 from tests.browser import Arrive, in_browser
 from tests.server import Server
-from tests.test_page_accounts import fits
+from tests.test_page_accounts import NARROW, fits, fits_large
 from tests.test_page_axe import look
 from tests.test_policy import EVERYWHERE, TRUSTED_TYPES, policy
 
@@ -86,6 +86,9 @@ async def test_api_is_read_and_tried(arrive: Arrive, server: Server) -> None:
     await asked.locator(".btn-done").click()
 
     await page.set_viewport_size(PHONE)
+    await fits(page)
+    await fits_large(page)
+    await page.set_viewport_size(NARROW)
     await fits(page)
     await page.get_by_role("link", name="Back to the chat").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Chat Messages")

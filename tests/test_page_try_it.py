@@ -105,6 +105,19 @@ async def test_reply_is_tried_typed_and_explained(
     await expect(other).to_contain_text("one above comes first")
 
 
+async def test_tried_reply_is_set_as_readers_get_it(
+    admin: Page, scripted: Callable[..., str]
+) -> None:
+    scripted("page-set", "# Prices\n\n- **none** at `all`", "--speed", "0")
+    await follow(admin.get_by_role("link", name="Try it"))
+    await admin.get_by_label("Message").fill("page-set")
+    await follow(admin.get_by_role("button", name="Try it"))
+    seen = admin.locator("[data-role=try]")
+    await expect(seen.get_by_role("heading", name="Prices")).to_be_visible()
+    await expect(seen.locator("li > strong")).to_have_text("none")
+    await expect(seen.locator("code")).to_have_text("all")
+
+
 async def test_longest_message_is_tried(admin: Page, scripted: Callable[..., str]) -> None:
     scripted("page-long", "That is long.", "--speed", "0")
     await follow(admin.get_by_role("link", name="Try it"))
@@ -140,6 +153,26 @@ async def test_long_word_pushes_nothing_out_of_sight(
         await admin.set_viewport_size({"width": 390, "height": 844})
         assert await admin.locator("html").evaluate(overhang) == 0
         await admin.set_viewport_size({"width": 1280, "height": 800})
+
+
+async def test_lists_show_all_their_columns(
+    server: Server, admin: Page, scripted: Callable[..., str]
+) -> None:
+    scripted("page-" + "W" * 60, f"https://example.org/{'w' * 200}", "--speed", "0")
+    for path in ("scriptedreply", "room", "assistant"):
+        await admin.goto(f"{server.url}/admin/chat/{path}/")
+        for width in (1280, 1440):
+            await admin.set_viewport_size({"width": width, "height": 800})
+            wider = "its => its.filter(it => it.scrollWidth > it.clientWidth).length"
+            assert await admin.locator(".results, #changelist-form").evaluate_all(wider) == 0
+    await admin.goto(f"{server.url}/admin/chat/scriptedreply/")
+    await admin.set_viewport_size({"width": 820, "height": 1180})
+    below = await admin.get_by_role("link", name="Try it").bounding_box()
+    heading = await admin.get_by_role("heading", level=1).bounding_box()
+    assert below is not None
+    assert heading is not None
+    assert below["y"] >= heading["y"] + heading["height"]
+    assert await admin.locator(".actions").evaluate("it => it.scrollWidth <= it.clientWidth")
 
 
 async def test_assistant_has_only_the_fields_of_its_kind(server: Server, admin: Page) -> None:

@@ -80,6 +80,7 @@ BAD = [
     ("LOG_LEVEL", "loud", "is none of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
     ("LOG_FORMAT", "xml", "'xml' is neither line nor json"),
     ("WEB_CONCURRENCY", "auto", "'auto' is not a whole number"),
+    ("WEB_CONCURRENCY", "0", "'0' is less than 1"),
     ("NEW_GUESTS_PER_MINUTE", "few", "'few' is not a whole number"),
     ("GUEST_CONNECTIONS", "many", "'many' is not a whole number"),
     ("GUEST_REPLIES_AT_A_TIME", "-1", "'-1' is not a whole number"),

@@ -15,6 +15,20 @@ READING = (400, 401, 403, 404, 422, 429, 500, 503)
 WRITING = (*READING, 409, 413)
 CODES = {status: code for code, status in STATUSES.items()}
 
+# What each refusal may look like: something that is really said.
+SAID = {
+    400: "This is not JSON: Expecting value (line 1, column 11).",
+    401: "This API key is not known, or it was revoked.",
+    403: "You cannot come into this room any more.",
+    404: "There is no such conversation.",
+    409: "This reply has ended already.",
+    413: "At most 512 KiB can be sent.",
+    422: "text: is missing",
+    429: "Too many requests.",
+    500: "Something went wrong here.",
+    503: "The server cannot do this right now. Try again.",
+}
+
 SECURITY = {
     "ApiKey": {
         "type": "http",
@@ -85,7 +99,10 @@ def _leave_out_null(parameter: dict[str, Any]) -> None:
 
 
 def _refusal(status: int) -> dict[str, Any]:
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    problem = {
+        "schema": {"$ref": "#/components/schemas/Problem"},
+        "example": {"code": CODES[status], "detail": SAID[status]},
+    }
     more = {"Retry-After": _header("Try again after so many seconds.")}
     return {
         "description": f"{HTTPStatus(status).phrase}: `{CODES[status]}`",

@@ -1,9 +1,10 @@
+import { Sheet } from "./markdown/sheet.js";
 import { characters } from "./text.js";
 import { Typewriter } from "./typewriter.js";
 
 const BURST = 100; // ms, as the server sends
 
-/** Types the tried reply as the server would send it: in bursts, at its own speed. */
+/** Types the tried reply as the server would send it, in bursts at its own speed, and sets it as the chat does. */
 class Preview {
   #typewriter;
   #characters;
@@ -12,7 +13,8 @@ class Preview {
   #timer;
 
   constructor(paper) {
-    this.#typewriter = new Typewriter(paper.appendChild(document.createTextNode("")));
+    const sheet = new Sheet(paper);
+    this.#typewriter = new Typewriter(sheet, { onRest: () => sheet.end() });
     this.#characters = [...characters(paper.dataset.text)];
     this.#speed = Number(paper.dataset.speed) || Infinity;
   }

@@ -18,14 +18,25 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME", help="what the admin lists it as")
         parser.add_argument(
-            "--text", help="may contain {name}, {message}, {date}, {time}; a new reply needs it"
+            "--text",
+            help="may contain {name}, {message}, {date}, {time}; {{ and }} are braces;"
+            " a new reply needs it",
         )
-        parser.add_argument("--trigger", choices=ScriptedReply.Trigger.values)
-        parser.add_argument("--keywords", metavar="A,B", help="for --trigger keyword")
-        parser.add_argument("--audience", choices=ScriptedReply.Audience.values)
-        parser.add_argument("--speed", type=float, help="characters a second; 0: at once")
-        parser.add_argument("--every", type=float, metavar="SECONDS", help="for interval")
-        parser.add_argument("--priority", type=int, help="the highest that matches answers")
+        triggers, audiences = ScriptedReply.Trigger, ScriptedReply.Audience
+        for name, choices in (("trigger", triggers), ("audience", audiences)):
+            meanings = "; ".join(f"{value}: {label}" for value, label in choices.choices)
+            said = f"{meanings} ({_at_first(name)})"
+            parser.add_argument(f"--{name}", choices=choices.values, help=said)
+        parser.add_argument(
+            "--keywords", metavar="A,B", help="for --trigger keyword: words, in any case"
+        )
+        parser.add_argument(
+            "--every", type=float, metavar="SECONDS", help="for --trigger interval: how often"
+        )
+        speed = f"characters a second; 0: at once ({_at_first('speed')})"
+        parser.add_argument("--speed", type=float, help=speed)
+        priority = f"the highest that matches answers ({_at_first('priority')})"
+        parser.add_argument("--priority", type=int, help=priority)
         parser.add_argument(
             "--off", dest="on", action="store_false", help="it answers nobody until it is on again"
         )
@@ -38,3 +49,8 @@ class Command(BaseCommand):
         fields = ("text", "trigger", "keywords", "audience", "speed", "every", "priority")
         verb = rows.save(reply, options, *fields)
         self.stdout.write(f"{verb} the scripted reply {name!r}")
+
+
+def _at_first(field: str) -> str:
+    """Tell what a new reply has where nothing is given."""
+    return f"at first: {getattr(ScriptedReply(), field)}"
