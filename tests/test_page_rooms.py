@@ -252,6 +252,39 @@ async def test_calling_somebody(arrive: Arrive, server: Server) -> None:
     await expect(there.role("room-link")).to_have_attribute("aria-current", "page")
 
 
+async def test_who_is_called_otherwise_is_so_everywhere_at_once(
+    arrive: Arrive, server: Server
+) -> None:
+    garden = club(server, "garden", "Alice", "Bob")
+    alice = await (await garden.come(arrive, "Alice")).open(garden.path)
+    bob = await (await garden.come(arrive, "Bob")).open(garden.path)
+    await counted(alice, 2)
+    await bob.write("I am Bob, and soon @Zoe")
+    await expect(alice.messages.first.locator("[data-role=author]")).to_have_text("Bob")
+
+    await bob.role("settings").click()
+    await bob.page.get_by_label("Your name").fill("Zoe")
+    await bob.page.get_by_label("Your name").press("Enter")
+    await expect(bob.role("name-saved")).not_to_be_empty()
+    await bob.page.keyboard.press("Escape")
+    await expect(alice.messages.first.locator("[data-role=author]")).to_have_text("Zoe")
+    for tab, names in ((alice, ["Aliceyou", "Zoe"]), (bob, ["Zoeyou", "Alice"])):
+        await tab.role("people").click()
+        await expect(tab.role("people-list").locator("li")).to_have_text(names)
+        await tab.page.keyboard.press("Escape")
+    assert await alice.page.evaluate(CALLED, "call") == ["@Zoe"]
+    assert await bob.page.evaluate(CALLED, "call-you") == ["@Zoe"]
+
+    # At a pace at which it is told again, although it was told of the message just now.
+    await bob.role("input").press_sequentially("Now I am Zoe, and say so.", delay=150)
+    await expect(alice.role("typist")).to_have_text("Zoe is typing…")
+    await alice.role("input").press_sequentially("Hello @zo")
+    await expect(alice.role("callable").get_by_role("option")).to_have_text(["Zoehere now"])
+    await alice.page.keyboard.press("Tab")
+    await alice.page.keyboard.press("Enter")
+    await expect(bob.messages.last).to_have_attribute("data-called", "")
+
+
 async def test_who_watches_and_who_may_not_any_more(
     arrive: Arrive, server: Server, slow: str
 ) -> None:
