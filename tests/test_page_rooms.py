@@ -20,6 +20,17 @@ PINNED = """log => log.scrollHeight - log.scrollTop - log.clientHeight < 3"""
 # What a browser paints of the names by which somebody is called.
 CALLED = """name => [...CSS.highlights.get(name)].map(
   ({ startContainer: { data }, startOffset, endOffset }) => data.slice(startOffset, endOffset))"""
+# How far what one can do with a message lies on what is said in it, or in the next; less than nothing is beside.
+LIES_ON = """message => {
+  const box = (one) => one.getBoundingClientRect();
+  const onIt = (one, other) => Math.min(
+    Math.min(box(one).right, box(other).right) - Math.max(box(one).left, box(other).left),
+    Math.min(box(one).bottom, box(other).bottom) - Math.max(box(one).top, box(other).top));
+  const ways = [...message.querySelectorAll(".foot, [data-role=copied]:not([hidden])")];
+  const said = [message, message.nextElementSibling].filter(Boolean);
+  const bubbles = said.map((one) => one.querySelector("[data-role=bubble]"));
+  return Math.max(...ways.flatMap((way) => bubbles.map((bubble) => onIt(way, bubble))));
+}"""
 # Guests with names, a room of Alice's in which the others have a seat, and one that nobody sees.
 MAKE = """
 import json, uuid
@@ -250,6 +261,29 @@ async def test_calling_somebody(arrive: Arrive, server: Server) -> None:
     there = await bob_person.open(choir.path)
     await expect(unread).to_be_hidden()
     await expect(there.role("room-link")).to_have_attribute("aria-current", "page")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_what_one_can_do_with_a_message_lies_on_no_words(
+    arrive: Arrive, server: Server, width: int
+) -> None:
+    rowing = club(server, f"rowing-{width}", "Alice", "Bob")
+    size = {"width": width, "height": 844}
+    alice = await (await rowing.come(arrive, "Alice", viewport=size)).open(rowing.path)
+    bob = await (await rowing.come(arrive, "Bob")).open(rowing.path)
+    for tab in (bob, alice):
+        for text in ("hi", "ok", LONG[:200]):
+            await tab.write(text)
+    await expect(alice.messages).to_have_count(6)
+    for message in await alice.messages.all():
+        await expect(message).to_have_attribute("data-status", "complete")
+        await message.hover()
+        assert await message.evaluate(LIES_ON) <= 0
+        await act(message, "copy").click()
+        await expect(act(message, "copied")).to_be_visible()
+        assert await message.evaluate(LIES_ON) <= 0
+    shown = "() => document.querySelector('[data-role=messages]').scrollWidth"
+    assert await alice.page.evaluate(shown) <= width
 
 
 async def test_who_is_called_otherwise_is_so_everywhere_at_once(
