@@ -20,7 +20,8 @@ PINNED = """log => log.scrollHeight - log.scrollTop - log.clientHeight < 3"""
 # What a browser paints of the names by which somebody is called.
 CALLED = """name => [...CSS.highlights.get(name)].map(
   ({ startContainer: { data }, startOffset, endOffset }) => data.slice(startOffset, endOffset))"""
-# How far what one can do with a message lies on what is said in it, or in the next; less than nothing is beside.
+# How far what one can do with a message lies on what is said in it, or in the next; not at all if
+# that is less than nothing.
 LIES_ON = """message => {
   const box = (one) => one.getBoundingClientRect();
   const onIt = (one, other) => Math.min(
