@@ -7,6 +7,8 @@ from django import forms
 from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
+from chat import names
+
 LONGEST_ADDRESS = 254
 LONGEST_NAME_OF_KEY = 80
 NO_ADDRESS = _("Only to reset a forgotten password. Without it, that is not possible.")
@@ -87,7 +89,7 @@ class Name(Plain):
         required=False,  # what is wrong with it, is said where names are checked
         strip=False,
         help_text=_("Shown to others."),
-        widget=forms.TextInput(attrs={"autocomplete": "nickname", "maxlength": "200"}),
+        widget=forms.TextInput(attrs={"autocomplete": "nickname", "maxlength": names.LONGEST}),
     )
 
 

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from chat import limits, names, protocol
 from chat.database import in_database
 from chat.live.hub import hub
+from chat.live.presence import presence
 from chat.models import Assistant, User
 from chat.names import Unfit
 from chat.people import Person, guest_name
@@ -20,6 +21,7 @@ async def rename(person: Person, text: str) -> Person:
     A guest who never wrote is made one by that. Raises Refused (`unprocessable`) with the reason.
     """
     renamed = await in_database(_rename, person, text)
+    presence().rename(person.id, renamed.name)
     await hub().tell_person(person.id, protocol.frame("you", you=renamed.as_frame()))
     return renamed
 

@@ -13,8 +13,8 @@
   const NEVER = "applet, audio, base, embed, frame, iframe, link, math, meta, object, script, source, style, video";
   const ELEMENTS = new Set(("A BLOCKQUOTE BR BUTTON CODE DEL DIV EM H1 H2 H3 H4 H5 H6 HR INPUT LI OL P PRE S SPAN"
     + " STRONG TABLE TBODY TD TH THEAD TR UL").split(" "));
-  const ATTRIBUTES = new Set(("aria-label checked class data-align data-copied data-language data-tip dir disabled"
-    + " href rel role start tabindex target title type").split(" "));
+  const ATTRIBUTES = new Set(("aria-label checked class data-align data-copied data-language data-room data-tip"
+    + " dir disabled href rel role start tabindex target title type").split(" "));
   const CLASSES = /^(?:(?:code|copy-code|image|pending|raw|table|task|hljs-[\w .:-]+)|language-\S+)$/;
 
   function look(one) {

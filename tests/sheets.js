@@ -99,6 +99,7 @@ async () => {
     for (const item of body.querySelectorAll("li.task")) item.removeAttribute("class");
     for (const link of body.querySelectorAll("a")) bare(link);
     for (const cell of body.querySelectorAll("[data-align]")) align(cell);
+    for (const cell of body.querySelectorAll("[data-room]")) cell.removeAttribute("data-room");
     for (const image of body.querySelectorAll("img")) drop(image, { loading: "lazy", referrerpolicy: "no-referrer" });
     for (const one of body.querySelectorAll("*")) drop(one, { dir: "auto", tabindex: "0" });
     for (const quote of body.querySelectorAll("blockquote")) if (!quote.textContent.trim()) quote.textContent = "";

@@ -74,7 +74,20 @@ FOCUS = """() => {
     border: one.matches("textarea") ? getComputedStyle(one.parentElement).borderColor : null,
   };
 }"""
+TWICE = "document.documentElement.style.fontSize = '200%', dispatchEvent(new Event('resize'))"
+LARGEST = "document.documentElement.dataset.size = 'largest', dispatchEvent(new Event('resize'))"
 BORDER = "box => getComputedStyle(box).borderColor"
+# What is seen of the page, or of a part of it, and goes beyond the screen.
+BEYOND = """part => [...part.querySelectorAll("*")]
+  .filter((one) => one.checkVisibility() && !one.closest(".unseen, svg"))
+  .filter((one) => {
+    const { left, right, width } = one.getBoundingClientRect();
+    const text = one.childElementCount === 0 && one.clientWidth > 0;
+    const isCut = text && one.scrollWidth > one.clientWidth + 1;
+    const isMeantTo = getComputedStyle(one).textOverflow === "ellipsis";
+    return (width > 0 && (left < -1 || right > innerWidth + 1)) || (isCut && !isMeantTo);
+  })
+  .map((one) => one.outerHTML.slice(0, 80))"""
 NOTHING_FADES = "() => !document.getAnimations().some((one) => one instanceof CSSTransition)"
 INTERACTIVE = """() => {
   const all = document.querySelectorAll("a[href], button, input, textarea, select, [tabindex='0']");
@@ -262,3 +275,40 @@ async def test_nothing_is_cut_off_on_a_small_screen(
         await expect(part).to_be_in_viewport(ratio=1)
     assert await alice.role("messages").evaluate("log => log.clientHeight") > 60
     await expect(alice.text(alice.reply)).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("path", ["/", "/rooms/lobby/"])
+@pytest.mark.parametrize(
+    ("width", "enlarge"),
+    [(390, TWICE), (320, TWICE), (320, LARGEST)],
+    ids=["390 pixels at 200 %", "320 pixels at 200 %", "320 pixels, largest"],
+)
+async def test_large_text_pushes_nothing_off_a_small_screen(
+    arrive: Arrive, server: Server, width: int, enlarge: str, path: str
+) -> None:
+    person = await arrive(server, viewport={"width": width, "height": 700})
+    alice = await person.open(path)
+    await alice.online()
+    await alice.page.evaluate(enlarge)
+    settings, heading = alice.role("settings"), alice.role("heading")
+    await expect(settings).to_be_in_viewport(ratio=1)
+    for part in ("header", "composer"):
+        assert await alice.role(part).evaluate(BEYOND) == []
+    em = float(
+        await heading.evaluate(
+            "one => one.clientWidth / parseFloat(getComputedStyle(one).fontSize)"
+        )
+    )
+    assert em > 3, "some of it can be read"
+
+    await settings.click()
+    await expect(alice.page.get_by_label("Your name")).to_be_visible()
+    assert await alice.role("preferences").evaluate(BEYOND) == []
+    await alice.page.keyboard.press("Escape")
+    await alice.role("shelf-open").click()
+    await expect(alice.role("shelf-close")).to_be_in_viewport(ratio=1)
+    assert (
+        await alice.role("new-conversation").evaluate("one => one.scrollWidth - one.clientWidth")
+        <= 0
+    )
+    assert await alice.role("shelf").evaluate("one => one.scrollWidth - one.clientWidth") <= 0

@@ -4,6 +4,7 @@ import re
 
 from playwright.async_api import Page, expect
 
+from chat.names import LONGEST
 from tests.browser import Arrive, Tab, in_browser
 from tests.server import Server
 from tests.test_page_axe import look
@@ -46,6 +47,7 @@ async def choose_name(alice: Tab) -> None:
     await alice.role("settings").click()
     field = page.get_by_label("Your name")
     await expect(field).to_have_value(re.compile(r"^Guest \d+$"))
+    await expect(field).to_have_attribute("maxlength", str(LONGEST))
     await field.fill("Adm1n")
     await field.press("Enter")
     await expect(alice.role("name-fault")).to_contain_text("reserved")

@@ -174,6 +174,20 @@ async def test_input_grows_with_the_text_and_stays_on_the_page(
     await expect(alice.role("header")).to_be_in_viewport()
 
 
+async def test_input_fits_whatever_size_the_text_has(arrive: Arrive, server: Server) -> None:
+    alice = await (await arrive(server)).open()
+    field = alice.role("input")
+    for size in ("Largest", "Small", "Usual"):
+        await alice.role("settings").click()
+        await alice.page.get_by_role("radio", name=size).check(force=True)
+        await alice.page.keyboard.press("Escape")
+        assert await field.evaluate("field => field.scrollHeight - field.clientHeight") <= 0
+        fitted = await field.evaluate(
+            "field => field.offsetHeight - 1.5 * parseFloat(getComputedStyle(field).fontSize)"
+        )
+        assert fitted < 24, "one line, and what is around it"
+
+
 async def test_too_many_messages_are_said_at_the_message_and_kept(
     arrive: Arrive, strict_server: Server
 ) -> None:

@@ -55,6 +55,22 @@ SHAPE = """text => {
     language: text.querySelector(".code").dataset.language, code: say("pre"),
   };
 }"""
+TABLES = """\
+| Option | Price | What you get for it | And what more there is |
+| --- | --- | --- | --- |
+| Basic | €9 | one workspace, five people, and answers by mail | nothing at all |
+
+| المنتج | السعر | ملاحظة |
+| --- | --- | --- |
+| تفاح | 12 | per kilo |
+"""
+# How many lines the text of each cell takes, and how far right it goes.
+CELLS = """table => [...table.querySelectorAll("th, td")].map(cell => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  const { height, right } = range.getBoundingClientRect();
+  return [Math.round(height / parseFloat(getComputedStyle(cell).lineHeight)), Math.round(right)];
+})"""
 AWAY = ["_blank", "noopener noreferrer nofollow"]
 
 
@@ -112,3 +128,24 @@ async def test_message_keeps_its_line_breaks_and_is_set_by_the_same_rules(
     text = alice.text(alice.mine.last)
     await expect(text.locator("strong")).to_have_text("two")
     assert await text.inner_text() == "one two\nthree\n\nfour <b>five</b>"
+
+
+async def test_tables_are_read_on_a_phone(
+    arrive: Arrive, server: Server, scripted: Callable[..., str]
+) -> None:
+    keyword = scripted("page-tables", TABLES, "--speed", "0")
+    phone = {"width": 390, "height": 844}
+    alice = await (await arrive(server, viewport=phone)).open()
+    await alice.write(keyword)
+    await alice.ended(2)
+    wide, from_the_right = alice.reply.locator(".table").first, alice.reply.locator(".table").last
+    cells = await wide.evaluate(CELLS)
+    assert [lines for lines, _ in cells[4:6]] == [1, 1], "what is short stays on its line"
+    assert max(lines for lines, _ in cells) <= 5, "and the rest is no column of single words"
+    assert await wide.evaluate("table => table.scrollWidth > table.clientWidth")
+    shown = "() => document.documentElement.scrollWidth"
+    assert await alice.page.evaluate(shown) <= phone["width"]
+
+    cells = await from_the_right.evaluate(CELLS)
+    for heading, below in zip(cells[:3], cells[3:], strict=True):
+        assert abs(heading[1] - below[1]) <= 1, "also numbers, and words of another language"

@@ -16,6 +16,7 @@ from tests.client import fetch
 from tests.server import ROOT, Server
 
 PASSWORD = "correct horse battery staple"
+SLOW = "It goes on and on, until the connection is lost. " * 30
 # Settings under which the browser's side comes from a folder that a test can change.
 SETTINGS = """
 from chatproject.settings import *
@@ -146,6 +147,48 @@ async def test_chat_is_read_without_a_connection_and_old_code_never_runs(
 def hashed(server: Server, name: str) -> str:
     manifest = Path(server.environment["STATIC_ROOT"]) / "staticfiles.json"
     return str(json.loads(manifest.read_text())["paths"][name])
+
+
+@in_browser
+async def test_what_was_under_way_is_there_without_a_connection(
+    arrive: Arrive, own_server: Server
+) -> None:
+    own_server.manage("reply", "answer", "--text", SLOW, "--speed", "40")
+    person = await arrive(own_server, service_workers="allow")
+    person.foresees(*GONE)
+    alice = await person.open()
+    await alice.greeted()
+    await served(alice)
+    await alice.write("Take your time")
+    await alice.typed(2, 160)
+    own_server.stop()
+    await alice.offline()
+    so_far = (await alice.texts())[-1]
+    await kept(alice, so_far)
+    await alice.write("written without a connection")
+    await alice.role("input").fill("and a draft")
+
+    for _ in range(2):
+        await alice.page.reload()
+        await expect(alice.messages).to_have_count(4)
+        await expect(alice.reply).to_have_attribute("data-status", "unfinished")
+        assert (await alice.text(alice.reply).text_content() or "").startswith(so_far)
+        await expect(alice.reply.locator("[data-role=note]")).to_have_text(
+            "The rest comes when the connection is back."
+        )
+        for role in ("continue", "regenerate", "halt", "delete"):
+            await expect(alice.reply.locator(f"[data-role={role}]")).to_be_hidden()
+        await expect(alice.messages.last).to_have_attribute("data-status", "sending")
+        await expect(alice.messages.last.locator("[data-role=note]")).to_have_text("Waiting…")
+        await expect(alice.text(alice.messages.last)).to_have_text("written without a connection")
+        await expect(alice.role("input")).to_have_value("and a draft")
+
+    own_server.start()
+    await alice.page.evaluate("dispatchEvent(new Event('online'))")  # or it may take 30 s
+    await expect(alice.mine.last).not_to_have_attribute("data-status", "sending")
+    await expect(alice.text(alice.mine.last)).to_have_text("written without a connection")
+    await expect(alice.mine).to_have_count(2)
+    await alice.online()
 
 
 @in_browser

@@ -20,6 +20,18 @@ PINNED = """log => log.scrollHeight - log.scrollTop - log.clientHeight < 3"""
 # What a browser paints of the names by which somebody is called.
 CALLED = """name => [...CSS.highlights.get(name)].map(
   ({ startContainer: { data }, startOffset, endOffset }) => data.slice(startOffset, endOffset))"""
+# How far what one can do with a message lies on what is said in it, or in the next; not at all if
+# that is less than nothing.
+LIES_ON = """message => {
+  const box = (one) => one.getBoundingClientRect();
+  const onIt = (one, other) => Math.min(
+    Math.min(box(one).right, box(other).right) - Math.max(box(one).left, box(other).left),
+    Math.min(box(one).bottom, box(other).bottom) - Math.max(box(one).top, box(other).top));
+  const ways = [...message.querySelectorAll(".foot, [data-role=copied]:not([hidden])")];
+  const said = [message, message.nextElementSibling].filter(Boolean);
+  const bubbles = said.map((one) => one.querySelector("[data-role=bubble]"));
+  return Math.max(...ways.flatMap((way) => bubbles.map((bubble) => onIt(way, bubble))));
+}"""
 # Guests with names, a room of Alice's in which the others have a seat, and one that nobody sees.
 MAKE = """
 import json, uuid
@@ -250,6 +262,62 @@ async def test_calling_somebody(arrive: Arrive, server: Server) -> None:
     there = await bob_person.open(choir.path)
     await expect(unread).to_be_hidden()
     await expect(there.role("room-link")).to_have_attribute("aria-current", "page")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_what_one_can_do_with_a_message_lies_on_no_words(
+    arrive: Arrive, server: Server, width: int
+) -> None:
+    rowing = club(server, f"rowing-{width}", "Alice", "Bob")
+    size = {"width": width, "height": 844}
+    alice = await (await rowing.come(arrive, "Alice", viewport=size)).open(rowing.path)
+    bob = await (await rowing.come(arrive, "Bob")).open(rowing.path)
+    for tab in (bob, alice):
+        for text in ("hi", "ok", LONG[:200]):
+            await tab.write(text)
+    await expect(alice.messages).to_have_count(6)
+    for message in await alice.messages.all():
+        await expect(message).to_have_attribute("data-status", "complete")
+        await message.hover()
+        assert await message.evaluate(LIES_ON) <= 0
+        await act(message, "copy").click()
+        await expect(act(message, "copied")).to_be_visible()
+        assert await message.evaluate(LIES_ON) <= 0
+    shown = "() => document.querySelector('[data-role=messages]').scrollWidth"
+    assert await alice.page.evaluate(shown) <= width
+
+
+async def test_who_is_called_otherwise_is_so_everywhere_at_once(
+    arrive: Arrive, server: Server
+) -> None:
+    garden = club(server, "garden", "Alice", "Bob")
+    alice = await (await garden.come(arrive, "Alice")).open(garden.path)
+    bob = await (await garden.come(arrive, "Bob")).open(garden.path)
+    await counted(alice, 2)
+    await bob.write("I am Bob, and soon @Zoe")
+    await expect(alice.messages.first.locator("[data-role=author]")).to_have_text("Bob")
+
+    await bob.role("settings").click()
+    await bob.page.get_by_label("Your name").fill("Zoe")
+    await bob.page.get_by_label("Your name").press("Enter")
+    await expect(bob.role("name-saved")).not_to_be_empty()
+    await bob.page.keyboard.press("Escape")
+    await expect(alice.messages.first.locator("[data-role=author]")).to_have_text("Zoe")
+    for tab, names in ((alice, ["Aliceyou", "Zoe"]), (bob, ["Zoeyou", "Alice"])):
+        await tab.role("people").click()
+        await expect(tab.role("people-list").locator("li")).to_have_text(names)
+        await tab.page.keyboard.press("Escape")
+    assert await alice.page.evaluate(CALLED, "call") == ["@Zoe"]
+    assert await bob.page.evaluate(CALLED, "call-you") == ["@Zoe"]
+
+    # At a pace at which it is told again, although it was told of the message just now.
+    await bob.role("input").press_sequentially("Now I am Zoe, and say so.", delay=150)
+    await expect(alice.role("typist")).to_have_text("Zoe is typing…")
+    await alice.role("input").press_sequentially("Hello @zo")
+    await expect(alice.role("callable").get_by_role("option")).to_have_text(["Zoehere now"])
+    await alice.page.keyboard.press("Tab")
+    await alice.page.keyboard.press("Enter")
+    await expect(bob.messages.last).to_have_attribute("data-called", "")
 
 
 async def test_who_watches_and_who_may_not_any_more(

@@ -142,6 +142,32 @@ async def test_keyboard_scrolls_up_and_back(arrive: Arrive, server: Server, wall
     await expect(alice.role("jump")).to_be_hidden()
 
 
+async def test_one_key_leads_to_the_end_of_a_reply_that_is_fast(
+    arrive: Arrive, server: Server, wall: str, scripted: Callable[..., str]
+) -> None:
+    fast = scripted("page-fast", LONG * 8, "--speed", "1000")
+    person = await arrive(server, viewport=SMALL)
+    line = await person.line()
+    alice = await person.open()
+    for replies in (2, 3, 4):
+        await alice.write(wall)
+        await alice.ended(replies)
+    line.hold_down(since=lambda frame: frame.get("at") == 500)
+    await alice.write(fast)
+    await alice.typed(5, length=500)
+    await alice.role("messages").focus()
+    await alice.page.keyboard.press("Home")
+    await expect(alice.role("jump")).to_be_visible()
+    await settled(alice)
+    assert await below(alice) > 1000
+    line.let_go()
+    await alice.page.keyboard.press("End")
+    await alice.role("messages").evaluate(WATCH_BELOW)
+    assert await alice.ended(5) == LONG * 8
+    await expect(alice.role("jump")).to_be_hidden()
+    assert await alice.page.evaluate("worst") <= 2, "it was followed from then on"
+
+
 async def test_writing_leads_back_to_the_newest(arrive: Arrive, server: Server, wall: str) -> None:
     alice = await (await arrive(server, viewport=SMALL)).open()
     await alice.write(wall)

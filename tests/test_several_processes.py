@@ -13,6 +13,7 @@ import pytest
 
 from tests.api import Program
 from tests.client import Client, fetch, session
+from tests.doors import ask
 from tests.models import make_assistants, provider_with_titles
 from tests.providers import Held
 from tests.server import Server
@@ -116,6 +117,28 @@ async def test_a_room_across_processes(two: Chat) -> None:
             await bob.send("message.send", text="Hello, Alice.", key="b1")
             await alice.until(lambda _: "Hello, Alice." in alice.texts.values())
         await alice.until(lambda _: len(last_people(alice)) == 1)
+    two.check_logs()
+
+
+async def test_another_name_across_processes(two: Chat) -> None:
+    """Also where somebody is with a second device, whose process was not asked for it."""
+    room = "/ws/rooms/lobby/"
+    here, there = two.servers
+    cookie = session(here.url)
+    async with (
+        at(here, cookie, room) as desk,
+        at(there, cookie, room) as phone,
+        at(there, session(there.url), room) as bob,
+    ):
+        await bob.until(lambda _: len(last_people(bob)) == 2)
+        asked = await asyncio.to_thread(ask, here.url, cookie, "/name/", {"name": "Zoë"})
+        assert asked == (200, {"name": "Zoë"})
+        for who in (desk, phone, bob):
+            await who.until(lambda frame: "Zoë" in str(frame.get("present")))
+        await phone.send("typing")
+        typing = await bob.until(lambda frame: frame["type"] == "typing")
+        assert typing
+        assert typing["who"]["name"] == "Zoë"
     two.check_logs()
 
 

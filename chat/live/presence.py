@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from chat import protocol
 from chat.live.hub import hub
 from chat.live.per_loop import PerLoop
-from chat.live.relay import group_of_conversation, here, relay
+from chat.live.relay import group_of_conversation, group_of_person, here, relay
 from chat.live.ticker import BURST, ticker
 from chat.process import PROCESS
 
@@ -98,6 +98,11 @@ class Presence:
             del self._rooms[room]
 
     def rename(self, person: uuid.UUID, name: str) -> None:
+        """Call `person` by another name from now on, in every process where they are."""
+        self._rename(person, name)
+        relay().tell(group_of_person(person), "renamed", person, name)
+
+    def _rename(self, person: uuid.UUID, name: str) -> None:
         for present in self._rooms.values():
             if person in present.names:
                 present.names[person] = name
@@ -134,6 +139,7 @@ class Presence:
     def listen(self) -> None:
         """Know of those, too, who are connected to other processes."""
         relay().on("present", self._hear)
+        relay().on("renamed", self._rename)
 
     async def look(self) -> None:
         """Say again who is here, and forget what is not said any more."""

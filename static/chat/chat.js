@@ -199,7 +199,10 @@ class Chat {
 
   #receive(frame) {
     const effects = this.#transcript.receive(frame, now());
-    if (frame.type === "char") return this.#play(effects);
+    if (frame.type === "char") {
+      this.#keep.grow();
+      return this.#play(effects);
+    }
     this.#view.keepFocus(() => this.#show(frame.type, effects));
     this.#control.receive(frame);
     this.#away.receive(frame);
@@ -501,7 +504,9 @@ function parts(root, roles) {
 const root = part(document, "chat");
 if ("shell" in root.dataset) {
   const { recall, leaveShell } = await import("./recall.js");
-  new Chat(root, { onOnline: leaveShell }).start(await recall(root, part(document, "shelf")));
+  // Before anything is made that asks which conversation this is: what waits to be sent, and the draft.
+  const recalled = await recall(root, part(document, "shelf"));
+  new Chat(root, { onOnline: leaveShell }).start(recalled);
 } else {
   const chat = new Chat(root);
   if ("company" in root.dataset) await chat.meet();

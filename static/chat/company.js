@@ -67,11 +67,12 @@ export class Company {
   }
 
   receive(frame) {
-    this.#directory.receive(frame);
+    const found = this.#directory.receive(frame);
     switch (frame.type) {
       case "ready": return this.#ready(frame);
       case "room": return this.#changed(frame);
-      case "people": return this.#seen();
+      case "people": return this.#seen(found);
+      case "you": return this.#renamed(frame);
       case "typing": return this.#typists.add(frame.who);
       case "message": return this.#said(frame.message);
       case "earlier": case "message.removed": return this.#dressAll();
@@ -130,13 +131,19 @@ export class Company {
     this.#dressing.dress(this.#transcript.find(id));
   }
 
-  #seen() {
+  #seen(isRenamed) {
     const { count } = this.#directory;
     const button = this.#part("people");
     this.#part("people-count").textContent = count > 0 ? local(count) : "";
     button.setAttribute("aria-label", button.dataset.label.replace("{count}", local(count)));
+    if (isRenamed) this.#dressAll();
     this.#calls.lookAgain();
     this.#panel?.show(this.#directory, this.#you);
+  }
+
+  #renamed({ you }) {
+    this.#you = { ...this.#you, ...you };
+    this.#calls.lookAgain();
   }
 
   /** Few look who they are, beyond how many. */

@@ -3,7 +3,7 @@ const DAY = 24 * 60 * 60 * 1000;
 /** Says which day it was, between messages of different days. */
 export class Days {
   #marks = new Map();
-  #today = null;
+  #today = new Date().toDateString();
 
   /** What stands first of what belongs to a message: its day, or itself. */
   top(element) {
@@ -27,7 +27,7 @@ export class Days {
   /** Another day may have begun meanwhile: today is yesterday then. Returns whether it has. */
   tick() {
     const today = new Date().toDateString();
-    const isOver = this.#today !== null && this.#today !== today;
+    const isOver = this.#today !== today;
     this.#today = today;
     if (isOver) for (const [element, mark] of this.#marks) mark.textContent = wordsFor(dayOf(element));
     return isOver;

@@ -13,6 +13,7 @@ export class Directory {
     switch (frame.type) {
       case "ready": return this.#meet(frame);
       case "people": return this.#see(frame);
+      case "you": return (this.#you = { ...this.#you, ...frame.you });
       case "message": return this.#learn(frame.message);
       case "earlier": return [...frame.messages].reverse().forEach((message) => this.#learnOfOld(message));
     }
@@ -50,9 +51,13 @@ export class Directory {
     return all.map((one) => ({ ...one, folded: fold(one.name) }));
   }
 
+  /** Returns whether somebody who has written is called otherwise now. */
   #see({ present, count }) {
     this.#present = present;
     this.#count = count;
+    const renamed = present.filter(({ id, name }) => (this.#authors.get(id) ?? name) !== name);
+    for (const { id, name } of renamed) this.#authors.set(id, name);
+    return renamed.length > 0;
   }
 
   #meet({ you, messages, assistants = [], conversation }) {

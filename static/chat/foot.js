@@ -52,7 +52,7 @@ export class Foot {
 
 function offers({ id, author, mine, text, error, reply_to: question }, status, waits) {
   if (!id) return [];
-  const live = status === "waiting" || status === "streaming";
+  const live = ["waiting", "streaming", "unfinished"].includes(status);
   const ended = author.kind === "assistant" && !live;
   const brokeOff = ["stopped", "interrupted"].includes(status) || error?.code === "cut_short";
   const offered = {

@@ -4,6 +4,8 @@ const MOST = 10;
 /** Of each, no more than the server shows at first. */
 const MESSAGES = 50;
 const PAUSE = 500;
+/** The same for a reply that grows: all of it is written again each time. */
+const GROWS = 2000;
 const KEPT_AT = "X-Kept-At";
 
 /** Keeps what was said last in the newest conversations, so that it can be read without a connection. */
@@ -18,10 +20,12 @@ export class Keep {
 
   start() {
     document.addEventListener("visibilitychange", this.#hide);
+    addEventListener("pagehide", this.#leave);
   }
 
   stop() {
     document.removeEventListener("visibilitychange", this.#hide);
+    removeEventListener("pagehide", this.#leave);
     clearTimeout(this.#timer);
   }
 
@@ -29,7 +33,16 @@ export class Keep {
     if (frame.type === "ready") this.#meet(frame);
     else if (frame.type === "title" && this.#ready) this.#ready.conversation.title = frame.title;
     else if (frame.type === "conversation" && frame.deleted) return this.#drop(frame.id);
-    this.#timer ??= setTimeout(() => this.#save(), PAUSE);
+    this.#saveIn(PAUSE);
+  }
+
+  /** A reply has grown. */
+  grow() {
+    this.#saveIn(GROWS);
+  }
+
+  #saveIn(pause) {
+    this.#timer ??= setTimeout(() => this.#save(), pause);
   }
 
   /** Nobody's conversations are kept for whoever comes after them. */
@@ -55,8 +68,10 @@ export class Keep {
     await put(`${folderOf(you)}${conversation.id}`, frame);
   }
 
-  #hide = () => {
-    if (!document.hidden || this.#timer === null) return;
+  #hide = () => document.hidden && this.#leave();
+
+  #leave = () => {
+    if (this.#timer === null) return;
     clearTimeout(this.#timer);
     this.#save();
   };
@@ -113,8 +128,8 @@ function isBegun({ status }) {
   return status !== "waiting";
 }
 
-/** As the server would tell it; but nobody writes on while it is read. */
+/** As the server would tell it; but nothing more comes of it while it is read. */
 function plain({ ref, author, text, status, created, reply_to, version, versions, error, thought, live }) {
-  const now = live ? "stopped" : status;
+  const now = live ? "unfinished" : status;
   return { id: ref, author, text, status: now, created, reply_to, version, versions, key: null, error, thought };
 }

@@ -101,10 +101,14 @@ export class Pin {
     this.#lookUp();
   }
 
-  /** A key's scrolling takes several frames, in which text that grows must not pull back. */
+  /**
+   * A key's scrolling takes several frames, in which text that grows must not pull back; nor may it get
+   * away from who wants to see its end.
+   */
   #pressed({ key, shiftKey, target }) {
-    const isUp = UP.has(key) || (key === " " && shiftKey);
-    if (isUp && !target.matches("input, select, textarea")) this.#moved(-1);
+    if (target.matches("input, select, textarea")) return;
+    if (UP.has(key) || (key === " " && shiftKey)) this.#moved(-1);
+    else if (key === "End") this.toNewest();
   }
 
   #moved(deltaY) {

@@ -25,9 +25,9 @@ export class Search {
   start() {
     this.#listening = new AbortController();
     const options = { signal: this.#listening.signal };
-    const { input } = this.#elements;
+    const { input, found } = this.#elements;
     input.addEventListener("input", () => this.#changed(), options);
-    input.addEventListener("keydown", (event) => this.#pressed(event), options);
+    for (const place of [input, found]) place.addEventListener("keydown", (event) => this.#pressed(event), options);
     if (input.value) this.#changed(); // what the browser kept of the last visit
   }
 
@@ -37,10 +37,12 @@ export class Search {
   }
 
   #pressed(event) {
-    if (event.key !== "Escape" || event.isComposing || !this.#elements.input.value) return;
+    const { input } = this.#elements;
+    if (event.key !== "Escape" || event.isComposing || !input.value) return;
     event.stopPropagation(); // it means the search only
     event.preventDefault();
-    this.#elements.input.value = "";
+    input.value = "";
+    input.focus(); // what was found goes, and with it the place of the keyboard
     this.#changed();
   }
 

@@ -56,6 +56,7 @@ export class Transcript {
       case "message.removed": return this.#remove(frame);
       case "ready": return this.#ready(frame);
       case "earlier": return this.#prepend(frame);
+      case "people": return this.#rename(frame);
       default: return [];
     }
   }
@@ -162,6 +163,14 @@ export class Transcript {
     const message = this.find(reply);
     if (message?.live) message.wait(waits);
     return [];
+  }
+
+  /** Who is called otherwise now, is so in what they said before, too, as it is for those who come later. */
+  #rename({ present }) {
+    const names = new Map(present.map(({ id, name }) => [id, name]));
+    const renamed = this.#messages.filter(({ author }) => (names.get(author.id) ?? author.name) !== author.name);
+    for (const message of renamed) message.author = { ...message.author, name: names.get(message.author.id) };
+    return renamed.map((message) => ({ kind: "change", message, soft: true }));
   }
 
   #think({ reply, text }) {

@@ -19,7 +19,7 @@ function draw(token, i, tokens, stack, options) {
   if (token.type === "inline") return (token.meta = drawInline(token.children, stack, options));
   if (token.hidden) return;
   if (isAfterHidden(tokens, i) && token.nesting !== -1) write(top, "\n");
-  if (token.nesting === 1) stack.push(open(top, token));
+  if (token.nesting === 1) stack.push(open(top, token, tokens[i + 1]));
   else if (token.nesting === -1) stack.pop();
   else top.push(LEAVES[token.type](token, options));
   if (endsLine(token, tokens[i + 1])) write(stack.at(-1), "\n");
@@ -64,8 +64,8 @@ function drawBreak(top, { type }, { breaks }) {
   write(top, "\n");
 }
 
-function open(top, token) {
-  const node = element(token.tag, attributes(token));
+function open(top, token, next) {
+  const node = element(token.tag, CELLS.has(token.tag) ? attributesOfCell(token, next.content) : attributes(token));
   top.push(token.tag === "table" ? element("div", { class: "table", tabindex: "0" }, [node]) : node);
   return node.kids;
 }
@@ -82,6 +82,19 @@ function attributes({ attrs, level, tag }) {
   if (own.style) [own["data-align"], own.style] = [own.style.replace("text-align:", ""), undefined];
   if (hasSide) own.dir = "auto";
   return own;
+}
+
+const CELLS = new Set(["td", "th"]);
+/** Characters from which on a cell wants some room, and much. */
+const SOME = 9;
+const MUCH = 40;
+const ROOMS = { some: Object.freeze({ "data-room": "some" }), much: Object.freeze({ "data-room": "much" }) };
+
+function attributesOfCell(token, { length }) {
+  const own = attributes(token);
+  if (length < SOME) return own;
+  const room = ROOMS[length < MUCH ? "some" : "much"];
+  return own === NONE ? room : { ...own, ...room };
 }
 
 function link(top, token, { allows }) {
