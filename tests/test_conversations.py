@@ -20,6 +20,7 @@ from django.utils import timezone
 from chat import conversations, listing
 from chat.database import in_database
 from chat.models import Assistant, Conversation, Message, User, Version
+from chat.requests import LARGEST_BODY
 from tests.client import Client as Socket
 from tests.client import Frame, fetch, session
 from tests.conftest import Visit
@@ -198,7 +199,7 @@ def test_bodies_that_are_refused(client: Client, alice: User, data: bytes) -> No
 
 
 def test_body_that_is_too_large(client: Client, alice: User) -> None:
-    answer = post(client, talk(alice), "rename", {"title": "x" * 70_000})
+    answer = post(client, talk(alice), "rename", {"title": "x" * LARGEST_BODY})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 

@@ -504,7 +504,7 @@ function parts(root, roles) {
 const root = part(document, "chat");
 if ("shell" in root.dataset) {
   const { recall, leaveShell } = await import("./recall.js");
-  // Before anything is made that asks which conversation this is: what waits to be sent, and the draft.
+  // First, as the outbox and the draft ask which conversation this is.
   const recalled = await recall(root, part(document, "shelf"));
   new Chat(root, { onOnline: leaveShell }).start(recalled);
 } else {

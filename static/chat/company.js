@@ -142,7 +142,7 @@ export class Company {
   }
 
   #renamed({ you }) {
-    this.#you = { ...this.#you, ...you };
+    Object.assign(this.#you, you);
     this.#calls.lookAgain();
   }
 

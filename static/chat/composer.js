@@ -31,7 +31,6 @@ export class Composer {
     input.addEventListener("keydown", (event) => this.#pressed(event), options);
     stop.addEventListener("click", () => this.#onStop(), options);
     document.addEventListener("keydown", (event) => this.#escaped(event), options);
-    // What the reader has chosen may be another size of the text.
     for (const name of ["resize", "reader"]) addEventListener(name, () => this.#field.grow(), options);
     this.#write(this.#store.read(this.#name) ?? "");
   }

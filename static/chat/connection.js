@@ -9,7 +9,6 @@ const TOO_MANY = 4429;
 
 const SILENCE = 20_000;
 const PATIENCE = 10_000;
-/** A server may let somebody wait for half a minute before it speaks. */
 const OPENING = 60_000;
 const TICK = 2000;
 
@@ -65,8 +64,7 @@ export class Connection {
 
   /** False when there is nobody to send it to. */
   send(frame) {
-    // A socket that is being closed says so at once, and only later that it is closed.
-    const isOpen = this.online && this.#socket.readyState === WebSocket.OPEN;
+    const isOpen = this.online && this.#socket.readyState === WebSocket.OPEN; // and is not closing
     if (isOpen) this.#socket.send(JSON.stringify(frame));
     return isOpen;
   }
@@ -137,6 +135,7 @@ export class Connection {
     // A throttled or sleeping page may not have read yet what has long arrived: ask once more.
     if (late) return this.#ping();
     if (!this.online) {
+      // Who offended before is let in only after half a minute.
       if (this.#socket && now - this.#heardAt > OPENING) this.#lose("connecting");
       return;
     }

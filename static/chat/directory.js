@@ -13,7 +13,7 @@ export class Directory {
     switch (frame.type) {
       case "ready": return this.#meet(frame);
       case "people": return this.#see(frame);
-      case "you": return (this.#you = { ...this.#you, ...frame.you });
+      case "you": return Object.assign(this.#you, frame.you);
       case "message": return this.#learn(frame.message);
       case "earlier": return [...frame.messages].reverse().forEach((message) => this.#learnOfOld(message));
     }

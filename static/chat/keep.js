@@ -4,7 +4,7 @@ const MOST = 10;
 /** Of each, no more than the server shows at first. */
 const MESSAGES = 50;
 const PAUSE = 500;
-/** The same for a reply that grows: all of it is written again each time. */
+/** For a reply that grows, all of which is written again. */
 const GROWS = 2000;
 const KEPT_AT = "X-Kept-At";
 
@@ -20,12 +20,10 @@ export class Keep {
 
   start() {
     document.addEventListener("visibilitychange", this.#hide);
-    addEventListener("pagehide", this.#leave);
   }
 
   stop() {
     document.removeEventListener("visibilitychange", this.#hide);
-    removeEventListener("pagehide", this.#leave);
     clearTimeout(this.#timer);
   }
 
@@ -68,10 +66,8 @@ export class Keep {
     await put(`${folderOf(you)}${conversation.id}`, frame);
   }
 
-  #hide = () => document.hidden && this.#leave();
-
-  #leave = () => {
-    if (this.#timer === null) return;
+  #hide = () => {
+    if (!document.hidden || this.#timer === null) return;
     clearTimeout(this.#timer);
     this.#save();
   };

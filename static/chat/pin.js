@@ -101,10 +101,7 @@ export class Pin {
     this.#lookUp();
   }
 
-  /**
-   * A key's scrolling takes several frames, in which text that grows must not pull back; nor may it get
-   * away from who wants to see its end.
-   */
+  /** A key's scrolling takes several frames, in which text that grows must not pull back, nor get away. */
   #pressed({ key, shiftKey, target }) {
     if (target.matches("input, select, textarea")) return;
     if (UP.has(key) || (key === " " && shiftKey)) this.#moved(-1);
