@@ -1,7 +1,7 @@
 """Whatever people, models and staff write, and however they are called: nothing of it runs."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -39,6 +39,11 @@ for number, name in enumerate(json.loads({!r})):
     call_command("assistant", f"page-rogue-{{number}}", kind="scripted", name=name)
 """
 
+GONE = """
+from chat.models import Assistant
+Assistant.objects.filter(slug__startswith="page-rogue-").update(on=False)
+"""
+
 Come = Callable[..., Awaitable[Person]]
 
 
@@ -48,6 +53,14 @@ def echo(server: Server) -> str:
     rule = ("--trigger", "keyword", "--keywords", "page-mirror", "--speed", "0")
     server.manage("reply", "page-mirror", "--text", "{message}", *rule)
     return "page-mirror"
+
+
+@pytest.fixture
+def rogues(server: Server) -> Iterator[None]:
+    """Assistants with such names; they are not offered to anybody in the tests that follow."""
+    server.manage("shell", "-c", ASSISTANTS.format(json.dumps(NAMES)))
+    yield
+    server.manage("shell", "-c", GONE)
 
 
 @pytest.fixture
@@ -142,10 +155,10 @@ async def renamed(person: Person, username: str, name: str) -> str:
     return "; ".join(f"{it['name']}={it['value']}" for it in cookies if it["name"] == "sessionid")
 
 
+@pytest.mark.usefixtures("rogues")
 async def test_no_name_and_no_title_runs(come: Come, server: Server, echo: str) -> None:
     """Of people, of assistants, of conversations: wherever they stand."""
     server.account("mallory")
-    server.manage("shell", "-c", ASSISTANTS.format(json.dumps(NAMES)))
     person = await come()
     called = f"{NAMES[1]} too"  # nobody is called as an assistant is
     cookie = await renamed(person, "mallory", called)

@@ -186,6 +186,7 @@ async def test_reply_that_fails(server: Server, alice: Program) -> None:
         async with alice.stream("/chat/stream", asked) as stream:
             end = await stream.ended()
         assert (end["status"], end["error"]["detail"]) == ("failed", problem["detail"])
+    server.manage("assistant", "failing", "--off")
 
 
 async def test_nobody_answers(own_server: Server) -> None:
