@@ -171,28 +171,27 @@ async def test_reply_that_is_watched_elsewhere_is_not_unread(two: Chat) -> None:
         assert two.postgres.say(unread, here.conversation) == [(False,)]
 
 
-async def test_stopped_from_elsewhere(two: Chat) -> None:
+async def stopped_from_elsewhere(two: Chat, at: int) -> str:
+    """Have a reply stopped at the process that does not write it; return what both keep of it."""
     two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):
         reply = await here.post("count")
         await there.until(lambda frame: frame.get("at") == 20)
-        await there.send("reply.stop", reply=reply, at=15)
+        await there.send("reply.stop", reply=reply, at=at)
         ends = await asyncio.gather(here.end(reply), there.end(reply))
         assert [end["status"] for end in ends] == ["stopped"] * 2
-        assert here.texts[reply] == there.texts[reply] == TEXT[:15]
+        assert here.texts[reply] == there.texts[reply]
+        return here.texts[reply]
+
+
+async def test_stopped_from_elsewhere(two: Chat) -> None:
+    assert await stopped_from_elsewhere(two, at=15) == TEXT[:15]
 
 
 async def test_stopped_from_elsewhere_further_than_it_was_typed(two: Chat) -> None:
-    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
-    async with both(two) as (here, there):
-        reply = await here.post("count")
-        await there.until(lambda frame: frame.get("at") == 20)
-        await there.send("reply.stop", reply=reply, at=99_999)
-        ends = await asyncio.gather(here.end(reply), there.end(reply))
-        assert [end["status"] for end in ends] == ["stopped"] * 2
-        kept = here.texts[reply]
-        assert kept == there.texts[reply] == TEXT[: len(kept)]
-        assert 20 < len(kept) < len(TEXT) / 2
+    kept = await stopped_from_elsewhere(two, at=99_999)
+    assert kept == TEXT[: len(kept)]
+    assert 20 < len(kept) < len(TEXT) / 2
 
 
 async def test_model_stopped_from_elsewhere_keeps_what_was_seen(two: Chat) -> None:
