@@ -92,6 +92,13 @@ class Server:
     def stop(self) -> None:
         self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """Do nothing more, while all who are connected stay so."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def account(self, username: str) -> str:
         """Make an account; return an API key of it."""
         self.manage(
@@ -117,9 +124,14 @@ class Server:
             self._commands.end()
             self._commands = None
         if self._process is not None:
-            self._process.send_signal(how)
+            self.thaw()  # so that it hears of its end
+            self._signal(how)
             self._process.wait(timeout=20)
             self._process = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "it runs"
+        self._process.send_signal(number)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_PATIENCE

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -262,11 +261,3 @@ async def readiness(server: Server) -> tuple[int, list[str]]:
     """Return the status of `/readyz`, and what it says is failing."""
     code, body = await asyncio.to_thread(fetch, f"{server.url}/readyz")
     return code, json.loads(body)["failing"]
-
-
-def freeze(server: Server) -> None:
-    server._process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
-
-
-def thaw(server: Server) -> None:
-    server._process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]

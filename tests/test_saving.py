@@ -136,10 +136,11 @@ async def test_deleted_conversation_ends_its_replies() -> None:
     assert not hub().live
 
 
-async def test_many_replies_are_saved_in_one_statement() -> None:
+async def test_many_replies_are_saved_together() -> None:
+    """They are more than SQLite takes in one statement."""
     replies = [
         await sync_to_async(waiting_reply)(f"I am {number}", to=f"bob {number}")
-        for number in range(20)
+        for number in range(150)
     ]
     for reply in replies:
         run.start(reply)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from chat import metrics
@@ -141,7 +141,7 @@ class Keeper:
             logger.info("replies are saved again")
         for journal, row, was_ending in zip(journals, rows, ended, strict=True):
             if journal.message.pk not in lost:
-                journal.on_saved(len(row[0]))
+                journal.on_saved(len(row[1]))
             self._settle(journal, journal.message.pk in lost, was_ending)
 
     def _settle(self, journal: Journal, lost: bool, ended: bool) -> None:
@@ -162,71 +162,70 @@ class Keeper:
 keeper = PerLoop(Keeper)
 
 Row = tuple[Any, ...]
-_COLUMNS = ("text", "status", "started", "ended", "error_code", "error_detail")
+_COLUMNS = ("id", "text", "status", "started", "ended", "error_code", "error_detail")
+_TIMES = ("started", "ended")
 
 
 def _row(message: Message) -> Row:
-    return (*(getattr(message, column) for column in _COLUMNS), message.pk)
+    return tuple(getattr(message, column) for column in _COLUMNS)
 
 
 def _write(rows: list[Row]) -> set[int]:
     """Save `rows`; return the ids of those that were not ours, or not live any more."""
+    at_once = connection.ops.bulk_batch_size(_COLUMNS, rows)
+    saved: set[int] = set()
     try:
         leave_if_cut()
-        return set() if _update_all(rows) else _update_each(rows)
+        for first in range(0, len(rows), at_once):
+            saved |= _save(rows[first : first + at_once])
     except (OperationalError, InterfaceError):
         connection.close()  # it may be broken; the next save opens a new one
         raise
+    return {row[0] for row in rows} - saved
 
 
-def _update_all(rows: list[Row]) -> bool:
-    """Save all or none; `executemany` costs a tenth of as many updates by the ORM."""
+def _save(rows: list[Row]) -> set[int]:
+    """Save `rows`; return the ids of those that are saved."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.executemany(_statement(), [_values(row) for row in rows])
-            if cursor.rowcount != len(rows):
-                transaction.set_rollback(True)
-            return bool(cursor.rowcount == len(rows))
+        return _update(rows)
     except (OperationalError, InterfaceError):
         raise
-    except (DatabaseError, ValueError):  # a row it does not take must not hold up the others
-        return False
+    except (DatabaseError, ValueError) as error:
+        if len(rows) > 1:  # a row that is not taken must not hold up the others
+            return set().union(*(_save([row]) for row in rows))
+        _fail(rows[0][0], error)
+        return set()
 
 
-def _update_each(rows: list[Row]) -> set[int]:
-    lost = set()
-    for row in rows:
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(_statement(), _values(row))
-                if cursor.rowcount != 1:
-                    lost.add(row[-1])
-        except (OperationalError, InterfaceError):
-            raise
-        except (DatabaseError, ValueError) as error:
-            logger.error("reply %s is not taken by the database: %s", row[-1], error)
-            _fail(row[-1])
-            lost.add(row[-1])
-    return lost
-
-
-def _fail(id: int) -> None:
+def _fail(id: int, error: Exception) -> None:
     """End a reply with the text that it has in the database: more of it cannot be saved, ever."""
+    logger.error("reply %s is not taken by the database: %s", id, error)
     code, detail = NOT_SAVED
     ours = Message.objects.live().filter(pk=id, lease=PROCESS)
     ours.update(status=FAILED, ended=timezone.now(), error_code=code, error_detail=detail)
 
 
-def _statement() -> str:
-    quote = connection.ops.quote_name
-    table = quote(Message._meta.db_table)
-    columns = ", ".join(f"{quote(column)} = %s" for column in _COLUMNS)
-    live = ", ".join(["%s"] * len(LIVE))
-    ours = f"id = %s AND lease = %s AND status IN ({live})"
-    return f"UPDATE {table} SET {columns}, beat = beat + 1 WHERE {ours}"  # noqa: S608 - no values
+def _update(rows: list[Row]) -> set[int]:
+    """Save those of `rows` that are ours and live; return their ids.
 
-
-def _values(row: Row) -> Row:
+    It is one statement and no transaction of several: of those, a process that is frozen in the
+    middle would lock its replies for as long, and nobody could take them over.
+    """
     adapt = connection.ops.adapt_datetimefield_value
-    values = (adapt(value) if isinstance(value, datetime) else value for value in row)
-    return (*values, PROCESS, *LIVE)
+    values = (adapt(it) if isinstance(it, datetime) else it for row in rows for it in row)
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(len(rows)), [*values, PROCESS, *LIVE])
+        return {id for (id,) in cursor.fetchall()}
+
+
+def _statement(count: int) -> str:
+    row = f"({', '.join(['%s'] * len(_COLUMNS))})"
+    columns = {name: f"news.{name}" for name in _COLUMNS[1:]}
+    if connection.features.requires_casted_case_in_updates:  # to it a row of NULL is text
+        columns |= {name: f"CAST({columns[name]} AS timestamptz)" for name in _TIMES}
+    return (  # of names, and no values
+        f"WITH news ({', '.join(_COLUMNS)}) AS (VALUES {', '.join([row] * count)}) "  # noqa: S608
+        f"UPDATE chat_message SET {', '.join(map(' = '.join, columns.items()))}, beat = beat + 1 "
+        "FROM news WHERE chat_message.id = news.id AND lease = %s "
+        f"AND chat_message.status IN ({', '.join(['%s'] * len(LIVE))}) RETURNING chat_message.id"
+    )
