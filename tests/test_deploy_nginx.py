@@ -346,12 +346,14 @@ def test_one_address_has_only_so_many_lines(tmp_path: Path) -> None:
     assert "limit_conn chat_connections 500;" in text
     configuration.write_text(text.replace("chat_connections 500;", "chat_connections 5;"))
     nginx.start()
-    begun = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    waits = "Content-Length: 9\r\nExpect: 100-continue"  # so that it says when it counts
+    begun = f"POST / HTTP/1.1\r\nHost: localhost\r\n{waits}\r\n\r\n".encode()
     lines = []
     try:
         for _ in range(5):
-            lines.append(socket.create_connection(("127.0.0.1", nginx.port)))
+            lines.append(socket.create_connection(("127.0.0.1", nginx.port), timeout=20))
             lines[-1].sendall(begun)
+            assert b" 100 " in lines[-1].recv(100)
         assert statuses(pipelined(nginx, "/", 1)) == [429]
     finally:
         for line in lines:
