@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -20,7 +20,7 @@ from chat import protocol
 from chat.live.hub import Viewer, hub
 from chat.models import COMPLETE, FAILED, STOPPED, STREAMING, Assistant, Conversation, Message, User
 from chat.process import PROCESS
-from chat.reply import run
+from chat.reply import journal, run
 from chat.reply.journal import keeper
 from tests.client import Client, session
 from tests.conftest import Visit
@@ -147,6 +147,30 @@ async def test_many_replies_are_saved_together() -> None:
     for reply in replies:
         saved = await written(reply)
         assert (saved.status, saved.text) == (COMPLETE, saved.script)
+
+
+async def test_whatever_goes_wrong_it_is_saved_the_next_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = await sync_to_async(waiting_reply)()
+    write = Mock(side_effect=[RuntimeError("who would have thought"), set()])
+    monkeypatch.setattr(journal, "_write", write)
+    run.start(reply)
+    await run.runs()[reply.pk].finished()
+    assert write.call_count == 2
+    assert "who would have thought" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+async def test_keeper_that_is_woken_in_vain_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = await sync_to_async(waiting_reply)(speed=20)
+    write = Mock(wraps=journal._write)
+    monkeypatch.setattr(journal, "_write", write)
+    await typed(reply, 5)
+    keeper().wake()
+    await run.runs()[reply.pk].stop(None)
+    assert (await written(reply)).status == STOPPED
+    assert all(rows for (rows,), _ in write.call_args_list)
 
 
 async def test_text_that_no_database_takes_ends_its_reply_only() -> None:

@@ -110,8 +110,7 @@ class Keeper:
 
     async def save(self) -> None:
         """Save all journals now."""
-        if self.journals:
-            await self._save(list(self.journals.values()))
+        await self._save(list(self.journals.values()))
 
     async def _run(self) -> None:
         next_save = time.monotonic() + SAVE_EVERY
@@ -126,13 +125,15 @@ class Keeper:
                 await self._save([each for each in self.journals.values() if each.ending])
 
     async def _save(self, journals: list[Journal]) -> None:
+        if not journals:  # whoever woke it was saved with others
+            return
         loop = asyncio.get_running_loop()
         rows = [_row(journal.message) for journal in journals]
         ended = [journal.ending for journal in journals]
         try:
             with metrics.SAVE_SECONDS.time():
                 lost = await loop.run_in_executor(_thread, _write, rows)
-        except (DatabaseError, InterfaceError) as error:
+        except Exception as error:  # whatever it is: without a keeper no reply would ever end
             metrics.SAVES_FAILED.inc()
             self._say_failing(error)
             return
@@ -156,7 +157,9 @@ class Keeper:
     def _say_failing(self, error: Exception) -> None:
         if not self._failing:
             self._failing = True
-            logger.error("replies cannot be saved; they go on in memory: %s", error)
+            unknown = not isinstance(error, DatabaseError | InterfaceError)
+            words = "replies cannot be saved; they go on in memory: %s"
+            logger.error(words, error, exc_info=error if unknown else None)
 
 
 keeper = PerLoop(Keeper)
