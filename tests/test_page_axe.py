@@ -153,10 +153,10 @@ async def test_chat_page(arrive: Arrive, server: Server) -> None:
     wrong += await look(page, "found")
     await alice.role("search").fill("")
 
-    line.hold_down(since=lambda frame: frame.get("at", 0) > 40)
     await alice.write("page-axe")
     await alice.write("Wait for it")
     await expect(alice.replies).to_have_count(7)
+    line.hold_down(since=lambda frame: frame.get("at", 0) > 40)
     await expect(alice.replies.nth(5)).to_have_attribute("data-status", "streaming")
     await expect(alice.text(alice.replies.nth(5))).to_contain_text("A para")
     wrong += await look(page, "typing, with one that waits")
