@@ -75,6 +75,10 @@ def test_server_carries_on(
         ("This is a", "a dog", "This is a dog"),
         ("It rained.", "rained. Then", "It rained. Then"),
         ("It rained", "rained.", "It rained."),
+        ("It is 👨‍👩‍👧", "👨‍👩‍👧 and me", "It is 👨‍👩‍👧 and me"),
+        ("It is 👨‍👩‍👧 👨‍👩‍👧 ", "👨‍👩‍👧 and me", "It is 👨‍👩‍👧 👨‍👩‍👧 and me"),
+        ("Well done🎉", "🎉 Now", "Well done🎉 Now"),
+        ("He said —", "— what", "He said — what"),
         ("the cat", "\n\nthe cat sat", "the cat sat"),
         ("the cat", "sat", "the cat sat"),  # it did not do as it was asked
         ("the cat", " sat", "the cat sat"),

@@ -19,9 +19,9 @@ REACH = 4_000  # code points from the end of the reply in which a repetition may
 PATIENCE = 1_000  # code points of blanks that are waited through
 CERTAIN = 3  # letters that are repeated by no accident; of a dense script, half as many
 
-# Scripts that put no blanks between words: there a word may begin with any letter.
+# Scripts that put no blanks between words: there a word may begin with any letter. So may emoji.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_START = regex.compile(rf"^\S|(?<!\w)\w|[{_UNSPACED}]", regex.M)
+_START = regex.compile(rf"(?<!\S)\S|(?<!\w)\w|[{_UNSPACED}\p{{Extended_Pictographic}}]")
 _DENSE = regex.compile(rf"[{_UNSPACED}]")
 _WORD = regex.compile(r"\w")
 _CLOSED = regex.compile(r"[\w.,;:!?…)\]}»”\"']")
