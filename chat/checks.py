@@ -3,6 +3,7 @@
 What Django itself looks at (the length of SECRET_KEY, DEBUG, HTTPS) it says itself.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 from django.db import connection
 
 SHORTEST_TOKEN = 20  # characters
+OLDEST_SQLITE = (3, 35)  # it tells which rows a statement has changed
 OWN_MACHINE = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 Found = Iterator[CheckMessage]
@@ -99,6 +101,16 @@ def public_key() -> Found:
         )
 
 
+def old_sqlite() -> Found:
+    if connection.vendor == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        yield Error(
+            f"SQLite {sqlite3.sqlite_version} is too old: no reply could be saved.",
+            hint=f"Use a Python with SQLite {oldest} or later, or set DATABASE_URL to PostgreSQL.",
+            id="chat.E002",
+        )
+
+
 def no_mail() -> Found:
     is_console = settings.EMAIL_BACKEND.endswith("console.EmailBackend")
     if is_console and not settings.EMBEDDED_DATABASE:  # whoever only tries the chat needs none
@@ -118,7 +130,7 @@ def _has_files() -> bool:
     return settings.STATIC_ROOT.is_dir() and any(settings.STATIC_ROOT.iterdir())
 
 
-ALWAYS = (several_without_redis,)
+ALWAYS = (several_without_redis, old_sqlite)
 WHERE_IT_IS_SERVED = (  # only `check --deploy` looks at these
     *(several_on_sqlite, no_proxy, any_host, short_token, plain_origins, nothing_collected),
     *(public_key, no_mail),

@@ -78,6 +78,15 @@ def test_only_that_processes_cannot_hear_each_other_matters_everywhere(
     assert found <= {"chat.W001"}
 
 
+def test_sqlite_that_is_too_old(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = {"WEB_CONCURRENCY": 1, "REDIS_URLS": []}
+    for version, found in (((3, 34, 1), ["chat.E002"]), ((3, 35, 0), [])):
+        monkeypatch.setattr(checks.sqlite3, "sqlite_version_info", version)
+        ids = [each.id for each in checked(deploy=False, vendor="sqlite", **alone)]
+        assert ids == found
+        assert checked() == [], "PostgreSQL does without"
+
+
 def test_folder_of_static_files_that_nobody_filled(checked: Checked, tmp_path: Path) -> None:
     for folder in (tmp_path / "none", tmp_path):
         (found,) = checked(STATIC_ROOT=folder)
