@@ -47,6 +47,7 @@ async def test_without_redis(
         reply = await alice.post("hi", "first")
         await other.until(lambda: len(other.text(reply)) > 40)
         known = connections(chat.redis)
+        chat.clear_logs()
         end(chat.redis)
         over = asyncio.create_task(asyncio.sleep(OUTAGE))
         for server in chat.servers:
@@ -94,8 +95,8 @@ async def test_one_of_two_is_gone(tmp_path: Path) -> None:
             redis.start()
             while not before < (log := server.log.read_text()).count(GONE) == log.count(BACK):
                 await readiness(server)
-            while await readiness(server) != (200, []):
-                pass
+            assert await readiness(server) == (200, [])
+            assert log.count(GONE) == before + 1
 
 
 async def test_flushed(chat: Chat) -> None:
