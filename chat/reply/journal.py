@@ -180,22 +180,22 @@ def _write(rows: list[Row]) -> set[int]:
     try:
         leave_if_cut()
         for first in range(0, len(rows), at_once):
-            saved |= _save(rows[first : first + at_once])
+            saved |= _write_together(rows[first : first + at_once])
     except (OperationalError, InterfaceError):
         connection.close()  # it may be broken; the next save opens a new one
         raise
     return {row[0] for row in rows} - saved
 
 
-def _save(rows: list[Row]) -> set[int]:
-    """Save `rows`; return the ids of those that are saved."""
+def _write_together(rows: list[Row]) -> set[int]:
+    """Save `rows`, or if one of them is not taken each by itself; return the ids of the saved."""
     try:
         return _update(rows)
     except (OperationalError, InterfaceError):
         raise
     except (DatabaseError, ValueError) as error:
-        if len(rows) > 1:  # a row that is not taken must not hold up the others
-            return set().union(*(_save([row]) for row in rows))
+        if len(rows) > 1:  # it must not hold up the others
+            return set().union(*(_write_together([row]) for row in rows))
         _fail(rows[0][0], error)
         return set()
 
