@@ -84,6 +84,15 @@ RECORDER = """
 })();
 """
 
+# What a page shows for so many milliseconds, it goes on showing.
+LINGER = """
+(() => {
+  const passing = new Set([1500, 2000, 4000, 8000, 10000]);
+  const { setTimeout } = window;
+  window.setTimeout = (act, delay) => setTimeout(act, passing.has(delay) ? 2 ** 30 : delay);
+})();
+"""
+
 SAID = """bubbles => bubbles.map(bubble => [
   bubble.dataset.mine === "true" ? "me" : bubble.querySelector("[data-role=author]").textContent,
   bubble.dataset.status,
@@ -161,6 +170,18 @@ class Tab:
         """Wait until the JavaScript `function` returns something true; return that."""
         found = await self.page.wait_for_function(function, arg=argument, timeout=PATIENCE)
         return await found.json_value()
+
+    async def settled(self, function: str, argument: Any = None) -> Any:
+        """As `until`, of an asynchronous function, for which that does not wait."""
+        again = """async (argument) => {
+          for (;;) {
+            const found = await (%s)(argument);
+            if (found) return found;
+            await new Promise(requestAnimationFrame);
+          }
+        }"""
+        async with asyncio.timeout(PATIENCE / 1000):
+            return await self.page.evaluate(again % function, argument)
 
     async def online(self) -> None:
         await expect(self.role("connection")).to_have_attribute("data-state", "online")
@@ -297,6 +318,10 @@ class Person:
             await page.add_init_script(RECORDER)
         await page.goto(self.url + path)
         return Tab(page)
+
+    async def lingers(self) -> None:
+        """Have the pages that are opened from now on go on showing what would soon be hidden."""
+        await self.context.add_init_script(LINGER)
 
     async def line(self) -> Line:
         """Lay the wire for the pages that are opened from now on."""

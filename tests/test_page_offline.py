@@ -1,17 +1,15 @@
 """The chat can be installed, and read where there is no connection; old code never runs again."""
 
-import asyncio
 import json
 import shutil
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from playwright.async_api import expect
 
-from tests.browser import PATIENCE, Arrive, Tab, in_browser
+from tests.browser import Arrive, Tab, in_browser
 from tests.client import fetch
 from tests.server import ROOT, Server
 
@@ -28,6 +26,18 @@ KEPT = """async () => {
   const requests = await (await caches.open("kept")).keys();
   const texts = requests.map(async (request) => (await caches.match(request))?.text());
   return (await Promise.all(texts)).join();
+}"""
+# How many milliseconds later what was said is kept, each time that this changes.
+PAUSES = """async () => {
+  const { Keep } = await import("/static/chat/keep.js");
+  const pauses = [];
+  window.setTimeout = (_, pause) => pauses.push(pause);
+  const keep = new Keep({ messages: [] });
+  keep.grow();
+  keep.grow();
+  keep.receive({ type: "reply.end" });
+  keep.grow();
+  return pauses;
 }"""
 # Which conversation is kept, where it is only one.
 WHICH = """async () => {
@@ -63,25 +73,12 @@ def changeable(tmp_path: Path) -> tuple[Server, Path]:
 
 async def served(tab: Tab, before: str = "") -> str:
     """Wait until a service worker serves the page, another one than `before`; return which."""
-    return str(await settled(tab, IS_SERVED, before))
+    return str(await tab.settled(IS_SERVED, before))
 
 
 async def kept(tab: Tab, text: str) -> None:
     """Wait until what is kept has `text` in it."""
-    await settled(tab, f"async (text) => (await ({KEPT})()).includes(text)", text)
-
-
-async def settled(tab: Tab, function: str, argument: Any = None) -> Any:
-    """As `until`, of an asynchronous function, for which that does not wait."""
-    again = """async (argument) => {
-      for (;;) {
-        const found = await (%s)(argument);
-        if (found) return found;
-        await new Promise(requestAnimationFrame);
-      }
-    }"""
-    async with asyncio.timeout(PATIENCE / 1000):
-        return await tab.page.evaluate(again % function, argument)
+    await tab.settled(f"async (text) => (await ({KEPT})()).includes(text)", text)
 
 
 @in_browser
@@ -98,8 +95,10 @@ async def test_chat_is_read_without_a_connection_and_old_code_never_runs(
         alice = await person.open()
         await alice.greeted()
         await alice.write("keep this")
+        said_twice = 'Hello from server!","status":"complete".*' * 2
         await alice.ended(2)
         await kept(alice, "keep this")
+        await alice.settled(f"async (text) => (await ({KEPT})()).match(text)", said_twice)
         first = await served(alice)
         said, address = await alice.said(), alice.page.url
 
@@ -192,6 +191,14 @@ async def test_what_was_under_way_is_there_without_a_connection(
 
 
 @in_browser
+async def test_end_of_a_reply_is_kept_soon_though_it_has_grown(
+    arrive: Arrive, server: Server
+) -> None:
+    tab = await (await arrive(server)).open("/healthz")
+    assert await tab.page.evaluate(PAUSES) == [2000, 500]
+
+
+@in_browser
 async def test_nothing_is_kept_for_who_comes_next(arrive: Arrive, own_server: Server) -> None:
     own_server.account("bob")
     person = await arrive(own_server, service_workers="allow")
@@ -212,13 +219,13 @@ async def test_nothing_is_kept_for_who_comes_next(arrive: Arrive, own_server: Se
     await kept(bob, "Hello from server!")  # the guest's
 
     await bob.page.evaluate(DELETE, await bob.page.evaluate(WHICH))
-    await settled(bob, f"async () => !(await ({KEPT})())")
+    await bob.settled(f"async () => !(await ({KEPT})())")
     await bob.page.goto(own_server.url)
     await kept(bob, "Hello from server!")
     await bob.page.goto(f"{own_server.url}/forget-me/")
     await bob.page.get_by_role("button", name="Delete everything").click()
     await expect(bob.page.get_by_role("heading", level=1)).to_have_text("Everything is deleted")
-    await settled(bob, f"async () => !(await ({KEPT})())")
+    await bob.settled(f"async () => !(await ({KEPT})())")
     own_server.stop()
     for path in ("/", f"/c/{conversation}/"):
         await bob.page.goto(own_server.url + path)

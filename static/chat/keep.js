@@ -31,6 +31,7 @@ export class Keep {
     if (frame.type === "ready") this.#meet(frame);
     else if (frame.type === "title" && this.#ready) this.#ready.conversation.title = frame.title;
     else if (frame.type === "conversation" && frame.deleted) return this.#drop(frame.id);
+    else if (frame.type === "reply.end") this.#timer = clearTimeout(this.#timer);
     this.#saveIn(PAUSE);
   }
 
