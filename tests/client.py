@@ -54,6 +54,7 @@ class Client:
         self.texts: dict[int, str] = {}
         self.ends: dict[int, Frame] = {}
         self.close_code: int | None = None
+        self._asked: dict[int, int] = {}  # from where on a reply was asked for
         self._came = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -62,6 +63,7 @@ class Client:
             additional_headers={name.title(): value for name, value in self.headers.items()},
             max_size=None,
             compression=None,
+            open_timeout=self.patience,
         )
         self._reading = asyncio.create_task(self._read())
         try:
@@ -131,6 +133,27 @@ class Client:
                 self._came.clear()
                 await self._came.wait()
 
+    async def earlier(self, before: int) -> Frame:
+        """Return the answer to `earlier`; ask again, as told, when that was too much at once."""
+        while True:
+            self.frames.clear()
+            await self.send("earlier", before=before)
+            answer = await self.until(lambda frame: frame["type"] in ("earlier", "error"))
+            assert answer
+            if answer["type"] == "earlier":
+                return answer
+            assert answer["code"] == "rate_limited"
+            await asyncio.sleep(answer["retry_after"])
+
+    async def pages(self) -> list[list[Frame]]:
+        """Return all messages page by page, the oldest page first."""
+        page = self.ready
+        found = [page["messages"]]
+        while page["has_earlier"]:
+            page = await self.earlier(page["messages"][0]["id"])
+            found.insert(0, page["messages"])
+        return found
+
     async def closed(self) -> int:
         """Wait until the server closes the connection; return the code."""
         async with asyncio.timeout(60):
@@ -180,7 +203,8 @@ class Client:
 
     async def _extend(self, reply: int, at: int, text: str) -> None:
         known = len(self.texts[reply])
-        if at > known:
+        if at > known and self._asked.get(reply) != known:
+            self._asked[reply] = known
             await self.send("sync", reply=reply, at=known)
         elif at == known:
             self.texts[reply] += text

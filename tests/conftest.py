@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from servestatic.middleware import ServeStaticMiddleware
 
 import tests.passwords  # noqa: F401 - makes them cheap
@@ -37,6 +38,11 @@ LONG = (
     *("test_stop", "test_assistants_admin", "test_page_first_visit", "test_unavailable"),
     *("test_guests", "test_rate_limit"),
 )
+
+
+# How fast an example is made and runs, says how busy the machine is.
+settings.register_profile("whenever", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whenever")
 
 
 def pytest_configure(config: pytest.Config) -> None:

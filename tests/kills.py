@@ -55,8 +55,7 @@ class Echo(Answer):
         for at in range(0, len(rest), PIECE):
             await exchange.send(exchange.dialect.text(rest[at : at + PIECE]))
             await asyncio.sleep(PIECE / SPEED)
-        await exchange.send(exchange.dialect.end("stop", None, done=True))
-        await exchange.finish()
+        await exchange.finish(exchange.dialect.end("stop", None, done=True))
 
 
 @dataclass

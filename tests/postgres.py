@@ -107,7 +107,7 @@ class Postgres:
 
     def connect(self, database: str = FIRST) -> psycopg.Connection[Any]:
         """Return a connection of the test's own; each statement is a transaction."""
-        return psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=5)
+        return psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=20)
 
     def say(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement in the first database; return the rows it finds."""

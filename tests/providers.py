@@ -163,14 +163,19 @@ class Exchange:
         await self.raw(f"HTTP/1.1 {status} Said\r\n{head}\r\n".encode())
 
     async def send(self, data: bytes) -> None:
+        for chunk in self._chunks(data):
+            self._writer.write(chunk)
+        await self._writer.drain()
+
+    async def finish(self, last: bytes = b"") -> None:
+        """Send `last`, and with it the end, for which nobody waits long after that."""
+        await self.raw(b"".join(self._chunks(last)) + b"0\r\n\r\n")
+
+    def _chunks(self, data: bytes) -> Iterator[bytes]:
         size = 1 if self._byte_by_byte else max(1, len(data))
         for at in range(0, len(data), size):
             part = data[at : at + size]
-            self._writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
-        await self._writer.drain()
-
-    async def finish(self) -> None:
-        await self.raw(b"0\r\n\r\n")
+            yield f"{len(part):x}\r\n".encode() + part + b"\r\n"
 
     async def raw(self, data: bytes) -> None:
         self._writer.write(data)
@@ -210,8 +215,7 @@ class Said(Answer):
             await exchange.send(ping + dialect.text(piece))
             if self.every:
                 await asyncio.sleep(self.every)
-        await exchange.send(dialect.end(self.finish, self.usage, done=self.done))
-        await exchange.finish()
+        await exchange.finish(dialect.end(self.finish, self.usage, done=self.done))
 
     def _cut(self) -> Sequence[str]:
         if self.pieces is not None:
@@ -232,8 +236,7 @@ class Status(Answer):
         body = body.encode() if isinstance(body, str) else body
         json_or_not = {"Content-Type": "application/json" if isinstance(self.body, dict) else ""}
         await exchange.start(self.status, json_or_not | self.headers)
-        await exchange.send(body)
-        await exchange.finish()
+        await exchange.finish(body)
 
 
 @dataclass
@@ -316,8 +319,7 @@ class Held(Answer):
                     await exchange.send(exchange.dialect.ping)
                 elif verb != "end":
                     await exchange.send(getattr(exchange.dialect, verb)(piece))
-        await exchange.send(exchange.dialect.end("stop", None, done=True))
-        await exchange.finish()
+        await exchange.finish(exchange.dialect.end("stop", None, done=True))
 
     async def _steps(self) -> AsyncIterator[tuple[str, str]]:
         with self._lock:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from chat import people, proxies
-from tests.client import Client
+from tests.client import PATIENCE, Client
 from tests.server import Server, running
 
 TOKEN = "a token for tests, used nowhere else"
@@ -56,7 +56,7 @@ async def test_who_throws_their_cookie_away_is_limited_all_the_same(proxied: Ser
 
 
 async def test_without_the_proxy_it_is_said_once(proxied: Server) -> None:
-    async with httpx.AsyncClient(base_url=proxied.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=proxied.url, timeout=PATIENCE, trust_env=False) as http:
         told = await http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
         assert told.status_code == 200, "Prometheus asks each process by itself"
         assert "SECURE_PROXY" not in proxied.log.read_text()

@@ -124,7 +124,5 @@ def built(operation: Any, call: Callable[[Any], None]) -> Callable[[], None]:
         test_func=call,
         given_kwargs={},
         feedback=FeedbackSources(),
-        explicit_settings=settings(
-            max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        explicit_settings=settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck)),
     )

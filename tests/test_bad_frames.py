@@ -6,11 +6,13 @@ connection goes on, and the server's log stays free of tracebacks.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 
 from tests.client import Client, Frame, session
 from tests.conftest import Visit
@@ -201,7 +203,8 @@ async def test_frame_of_64_kib_is_taken(visit: Visit) -> None:
 )
 async def test_larger_frame_closes_the_connection(visit: Visit, data: str | bytes) -> None:
     async with visit() as alice:
-        await alice.socket.send(data)
+        with suppress(ConnectionClosed):  # amid what is too long
+            await alice.socket.send(data)
         assert await alice.closed() == 1009
 
 
@@ -258,7 +261,7 @@ ANYTHING = ALMOST | JSON.map(json.dumps) | st.text() | st.binary()
 REFUSALS = {"bad_request", "not_found", "conflict", "rate_limited"}
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, derandomize=True, database=None)
 @given(st.lists(ANYTHING, min_size=1, max_size=20))
 async def test_anything_at_all_is_answered(server: Server, frames: list[str | bytes]) -> None:
     async with Client(server.url, origin=server.url) as alice:

@@ -40,6 +40,7 @@ async def test_unreachable(chat: Chat) -> None:
     async with Reader([here], cookie) as alice, Reader([there], cookie, alice.path) as other:
         reply = await alice.post("hi", "first")
         await other.until(lambda: len(other.text(reply)) > 40)
+        chat.clear_logs()
         chat.postgres.freeze()
         over = asyncio.create_task(asyncio.sleep(OUTAGE))
         before = len(alice.text(reply))

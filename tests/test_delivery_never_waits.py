@@ -16,6 +16,7 @@ from channels.testing import WebsocketCommunicator
 from chat import listing
 from chat.models import Assistant, ScriptedReply
 from chatproject.asgi import application
+from tests.client import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,27 +51,27 @@ async def blocked_database() -> AsyncIterator[None]:
 async def test_characters_flow_while_the_database_is_blocked() -> None:
     await sync_to_async(one_greeting)()
     alice = WebsocketCommunicator(application, "/ws/chat/", headers=HEADERS)
-    await alice.connect()
-    ready = await alice.receive_json_from()
+    await alice.connect(timeout=PATIENCE)
+    ready = await alice.receive_json_from(timeout=PATIENCE)
     reply = ready["messages"][0]["id"]
     typed = ""
     async with blocked_database():
         while typed != TEXT:
-            frame = await alice.receive_json_from(timeout=10)
+            frame = await alice.receive_json_from(timeout=PATIENCE)
             assert (frame["type"], frame["at"]) == ("char", len(typed))
             typed += frame["char"]
         await alice.send_json_to({"type": "ack", "reply": reply, "at": len(typed)})
         await alice.send_json_to({"type": "typing"})
         await alice.send_json_to({"type": "ping", "t": 1})
         assert await until_pong(alice) == {"type": "pong", "t": 1}
-    await alice.disconnect()
+    await alice.disconnect(timeout=PATIENCE)
 
 
 async def test_characters_flow_while_it_is_looked_up_whom_news_of_a_room_are_for() -> None:
     await sync_to_async(one_greeting)(speed=20)
     alice = WebsocketCommunicator(application, "/ws/chat/", headers=HEADERS)
-    await alice.connect()
-    await alice.receive_json_from()
+    await alice.connect(timeout=PATIENCE)
+    await alice.receive_json_from(timeout=PATIENCE)
     looked, look = asyncio.Event(), listing._tell_here
 
     async def noted(news: list[tuple[UUID, int]]) -> None:
@@ -82,14 +83,14 @@ async def test_characters_flow_while_it_is_looked_up_whom_news_of_a_room_are_for
         patch.setattr(listing, "_tell_here", noted)
         async with blocked_database():
             listing._news().count(uuid4())
-            await asyncio.wait_for(looked.wait(), 10)
+            await asyncio.wait_for(looked.wait(), PATIENCE)
             while typed != TEXT:
-                typed += (await alice.receive_json_from(timeout=10))["char"]
-    await alice.disconnect()
+                typed += (await alice.receive_json_from(timeout=PATIENCE))["char"]
+    await alice.disconnect(timeout=PATIENCE)
 
 
 async def until_pong(client: WebsocketCommunicator) -> dict[str, object]:
-    while (frame := await client.receive_json_from(timeout=10))["type"] == "reply.end":
+    while (frame := await client.receive_json_from(timeout=PATIENCE))["type"] == "reply.end":
         pass
     answer: dict[str, object] = frame
     return answer

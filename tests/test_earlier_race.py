@@ -7,6 +7,7 @@ from channels.testing import WebsocketCommunicator
 from chat import actions
 from chat.models import COMPLETE, STREAMING, Assistant, Conversation, Message
 from chatproject.asgi import application
+from tests.client import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,8 +24,8 @@ async def test_reply_that_ends_meanwhile_is_not_left_streaming(
 ) -> None:
     headers = [(b"origin", b"http://localhost")]
     alice = WebsocketCommunicator(application, "/ws/chat/", headers=headers)
-    await alice.connect()
-    ready = await alice.receive_json_from(timeout=10)
+    await alice.connect(timeout=PATIENCE)
+    ready = await alice.receive_json_from(timeout=PATIENCE)
     reply = await sync_to_async(live_elsewhere)(ready["conversation"]["id"])
     look_up = actions.page
 
@@ -35,8 +36,8 @@ async def test_reply_that_ends_meanwhile_is_not_left_streaming(
 
     monkeypatch.setattr(actions, "page", page)
     await alice.send_json_to({"type": "earlier", "before": reply.pk + 1})
-    while (frame := await alice.receive_json_from(timeout=10))["type"] != "earlier":
+    while (frame := await alice.receive_json_from(timeout=PATIENCE))["type"] != "earlier":
         pass
     shown = frame["messages"][-1]
     assert (shown["id"], shown["status"], shown["text"]) == (reply.pk, COMPLETE, "Hello")
-    await alice.disconnect()
+    await alice.disconnect(timeout=PATIENCE)

@@ -1,8 +1,10 @@
 """A conversation leaves as a file, and comes back from one: everything in it, or nothing."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from chat import limits
 from chat.models import Assistant, Conversation, Message, User, Version
 from chat.portable import load, places, schema
 from chat.portable.places import Misplaced
@@ -436,7 +439,10 @@ def test_import_is_posted_with_a_token(client: Client, alice: User) -> None:
     assert not Conversation.objects.filter(kind="private").exists()
 
 
-def test_large_files_cost_a_guest_more(client: Client, db: None, settings: LazySettings) -> None:
+def test_large_files_cost_a_guest_more(
+    client: Client, db: None, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "time", Mock(time=lambda: 0.0, monotonic=time.monotonic))
     settings.GUEST_MESSAGES_PER_MINUTE = 3
     client.get("/")
     assert refused(client, b" " * load.LARGEST) != "", "it takes a whole minute's share"
@@ -464,7 +470,8 @@ replied = st.fixed_dictionaries(
     },
 )
 often = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 from zlib import crc32
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat import protocol
@@ -160,7 +160,6 @@ async def settle(hub: Hub, reply: LiveReply, readers: list[Reader]) -> None:
 
 
 @given(STEPS, st.none() | st.integers(0, 300))
-@settings(deadline=None)
 def test_every_viewer_ends_with_the_text(steps: list[tuple[str, str]], cut: int | None) -> None:
     async def main() -> None:
         await run(Hub(), steps, cut)

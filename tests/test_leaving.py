@@ -12,7 +12,7 @@ from chat.models import Conversation, Message
 from chat.people import Person
 from chat.protocol import NOT_SIGNED_IN, Refused
 from chatproject.asgi import application
-from tests.client import session
+from tests.client import PATIENCE, session
 from tests.conftest import Visit
 from tests.server import Server
 
@@ -22,15 +22,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def alice_connected() -> WebsocketCommunicator:
     headers = [(b"origin", b"http://localhost")]
     alice = WebsocketCommunicator(application, "/ws/chat/", headers=headers)
-    await alice.connect()
-    assert (await alice.receive_json_from(timeout=10))["type"] == "ready"
+    await alice.connect(timeout=PATIENCE)
+    assert (await alice.receive_json_from(timeout=PATIENCE))["type"] == "ready"
     assert len(hub().watched()) == 1
     return alice
 
 
 async def test_leaving_politely() -> None:
     alice = await alice_connected()
-    await alice.disconnect()
+    await alice.disconnect(timeout=PATIENCE)
     assert not hub().watched()
 
 
@@ -38,7 +38,7 @@ async def test_cancelled_by_the_server() -> None:
     """As Daphne does with a connection that takes too long to notice that it was closed."""
     alice = await alice_connected()
     alice.stop()
-    await alice.wait()
+    await alice.wait(timeout=PATIENCE)
     assert not hub().watched()
 
 
@@ -47,11 +47,11 @@ async def test_who_was_sent_away_says_nothing_more() -> None:
     alice = await alice_connected()
     (person,) = hub().here()
     await hub().leave_all(person, NOT_SIGNED_IN)
-    while (said := await alice.receive_output(timeout=10))["type"] != "websocket.close":
+    while (said := await alice.receive_output(timeout=PATIENCE))["type"] != "websocket.close":
         pass
     assert said["code"] == NOT_SIGNED_IN
     await alice.send_json_to({"type": "message.send", "text": "Still here", "key": "late"})
-    await alice.disconnect()
+    await alice.disconnect(timeout=PATIENCE)
     assert not await Message.objects.filter(text="Still here").aexists()
 
 

@@ -206,7 +206,7 @@ async def test_every_example_is_what_the_parser_makes_of_it(
     assert wrong == {}, sorted(map(int, wrong))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(
     text=st.lists(st.tuples(st.sampled_from(PARTS), st.sampled_from(GLUE)), max_size=20).map(joined)
 )

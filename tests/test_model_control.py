@@ -1,5 +1,6 @@
 """Models' replies under control: carried on, tried again, bounded, in turn, and taken over."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,7 +241,9 @@ async def test_nobody_answers_where_no_rule_matches(visit: Visit, provider: Titl
 
 
 async def test_reply_is_bounded(visit: Visit, provider: TitledProvider) -> None:
-    provider.says("0123456789" * 500, every=0.001)
+    held = provider.next(Held())
+    for _ in range(500):
+        held.give("0123456789")
     async with visit() as alice:
         reply = await alice.post("Count", assistant="openai")
         end = await alice.end(reply)
@@ -300,13 +303,13 @@ async def test_reply_of_a_dead_process(
             reply = await bob.post("Hi", assistant=kind)
             held.give("Written by one process")
             await arrived(bob, reply, "Written by")
-            await saved(server, bob, key, reply, "Written by")
+            await saved(server, reply, "Written by")
             server.kill()
             await bob.closed()
+        kept = stored(server, reply)
         provider.says(" and by another.")
         server.start()
         async with Client(server.url, bob.own_path, authorization=f"Bearer {key}") as bob:
-            kept = bob.texts[reply]
             if bob.messages[reply]["status"] != status:
                 end = await bob.end(reply)
                 assert end["status"] == status
@@ -320,13 +323,13 @@ async def test_reply_of_a_dead_process(
                 assert bob.texts[reply] == f"{kept} and by another."
 
 
-async def saved(server: Server, client: Client, key: str, reply: int, text: str) -> None:
+async def saved(server: Server, reply: int, text: str) -> None:
     """Wait until the database has `text`, as a journal saves only about once a second."""
-    while True:
-        async with Client(server.url, client.own_path, authorization=f"Bearer {key}"):
-            count = server.manage(
-                "shell", "-v", "0", "-c",
-                f"from chat.models import *; print(Message.objects.get(pk={reply}).text)",
-            )  # fmt: skip
-        if count.startswith(text):
-            return
+    while not (await asyncio.to_thread(stored, server, reply)).startswith(text):
+        pass  # each look takes its time
+
+
+def stored(server: Server, reply: int) -> str:
+    """Return what the database has of a reply."""
+    look = f"from chat.models import *; print(Message.objects.get(pk={reply}).text)"
+    return server.manage("shell", "-v", "0", "-c", look)

@@ -34,7 +34,7 @@ def shared(server: Server) -> Iterator[TitledProvider]:
             server,
             it,
             *({"slug": kind, "kind": kind, "system": "Be kind."} for kind in KINDS),
-            {"slug": "hasty", "kind": "openai", "first_timeout": 0.3, "silence_timeout": 0.3},
+            {"slug": "hasty", "kind": "openai", "silence_timeout": 0.3},
             {"slug": "unpaced", "kind": "openai", "paced": False},
             {"slug": "small", "kind": "openai", "system": "Short.", "context_budget": 100},
             {"slug": "nowhere", "kind": "openai", "base_url": "http://127.0.0.1:1/v1"},
@@ -217,10 +217,10 @@ async def test_silence_ends_in_a_failure(visit: Visit, once: TitledProvider, pin
         await once.disconnected()
 
 
-async def test_thinking_is_a_sign_of_life(visit: Visit, once: TitledProvider) -> None:
+async def test_thinking_is_told_and_kept(visit: Visit, once: TitledProvider) -> None:
     once.next(Said("So it is.", thoughts=["Hm. "] * 6, pieces=None))
     async with visit() as alice:
-        reply = await alice.post("Hi!", assistant="hasty")
+        reply = await alice.post("Hi!", assistant="openai")
         end = await alice.end(reply)
         assert (end["status"], end["thought"]) == ("complete", 24)
         assert alice.texts[reply] == "So it is."

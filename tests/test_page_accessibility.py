@@ -156,13 +156,14 @@ async def test_what_was_said_before_is_not_read_out_again(arrive: Arrive, server
 async def test_everything_is_reached_by_keyboard_and_seen_to_be(
     arrive: Arrive, server: Server, scripted: Callable[..., str]
 ) -> None:
-    scripted("page-keys", "It can be stopped. " * 30, "--speed", "30")
+    scripted("page-keys", "It can be stopped. " * 30, "--speed", "4")
     alice = await (await arrive(server)).open()
     await alice.greeted()
     await alice.write("page-keys")
     await alice.typed(2, length=3)
     await alice.role("input").fill("a draft, so that it can be sent")
     await alice.page.evaluate("document.activeElement.blur()")
+    await expect(alice.role("entry")).to_have_count(1)
     await alice.until(NOTHING_FADES)
     unfocused = await alice.page.locator(".composer-box").evaluate(BORDER)
     wanted = await alice.page.evaluate(INTERACTIVE)
@@ -183,8 +184,9 @@ async def test_everything_is_reached_by_keyboard_and_seen_to_be(
 async def test_a_reply_is_stopped_and_the_way_back_is_found_without_a_mouse(
     arrive: Arrive, server: Server, scripted: Callable[..., str]
 ) -> None:
-    scripted("page-handless", "It can be stopped. " * 90, "--speed", "200")
+    scripted("page-handless", "It can be stopped. " * 900, "--speed", "200")
     alice = await (await arrive(server, viewport={"width": 390, "height": 300})).open()
+    await expect(alice.role("input")).to_be_focused()
     await alice.page.keyboard.type("page-handless")
     await alice.page.keyboard.press("Enter")
     await alice.typed(2, length=300)

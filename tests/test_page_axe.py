@@ -187,6 +187,7 @@ async def test_chat_page_where_nothing_was_said(arrive: Arrive, server: Server) 
 async def test_room(arrive: Arrive, server: Server) -> None:
     person = await arrive(server)
     person.foresees("WebSocket connection")
+    await person.lingers()
     line = await person.line()
     line.hold_down()
     alice = await person.open("/rooms/lobby/")

@@ -326,6 +326,7 @@ async def test_killed_server_types_on_in_the_open_page(arrive: Arrive, own_serve
     await expect(alice.role("connection")).to_be_visible()
     await alice.write("and when you are back?")
     own_server.start()
+    await alice.page.evaluate("dispatchEvent(new Event('online'))")  # it need not wait any more
     await alice.online()
     await expect(alice.text(alice.replies.nth(1))).to_have_text(text.strip())
     assert await alice.ended(3) == text

@@ -68,7 +68,7 @@ async def choose(tab: Tab, title: str, act: str) -> None:
 async def test_reply_elsewhere_is_seen_typing_then_unread_until_it_is_opened(
     arrive: Arrive, server: Server, cookie: str, talk: Talk, scripted: Callable[..., str]
 ) -> None:
-    scripted("page-elsewhere", "You will see that later. " * 4, "--speed", "60")
+    scripted("page-elsewhere", "You will see that later. " * 4, "--speed", "10")
     stay, other = talk("Stay here", "Other")
     alice = await arrive(server, cookie)
     here, there = await alice.open(stay), await alice.open(other)
@@ -96,13 +96,17 @@ async def test_own_reply_is_seen_typing_and_never_unread(
 ) -> None:
     scripted("page-own", "You see that now. " * 2, "--speed", "60")
     first, _ = talk("First", "Second")
-    alice = await (await arrive(server, cookie)).open(first)
+    person = await arrive(server, cookie)
+    line = await person.line()
+    alice = await person.open(first)
     await alice.online()
     await expect(listed(alice)).to_have_text(["Second", "First"])
+    line.hold_down(since=lambda frame: frame["type"] == "reply.end")
     await alice.write("page-own")
     await expect(listed(alice)).to_have_text(["First", "Second"])
     own = entry(alice, "First")
     await expect(own).to_have_attribute("data-typing", "")
+    line.let_go()
     await expect(own).not_to_have_attribute("data-typing", "")
     await expect(own).not_to_have_attribute("data-unread", "")
 
@@ -248,6 +252,7 @@ async def test_delete_can_be_undone(
     arrive: Arrive, server: Server, cookie: str, talk: Talk
 ) -> None:
     alice = await arrive(server, cookie)
+    await alice.lingers()
     here, other = [await alice.open(path) for path in talk("Here", "Other")]
     await here.online()
     await other.online()

@@ -12,7 +12,7 @@ from tests.server import Server
 pytestmark = in_browser
 
 HELLO = "Hello from server!"
-LONG = "It goes on and on, until somebody has read enough of it. " * 20
+LONG = "It goes on and on, until somebody has read enough of it. " * 200
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -173,8 +173,10 @@ async def test_what_is_refused_stays_there_to_be_saved_again(
 
     line.change = spoil
     await edit(alice, 0, "second")
+    line.hold_down()
     await alice.page.keyboard.press("Enter")
     await alice.page.keyboard.press("Enter")
+    line.let_go()
     await expect(alice.role("notices")).to_contain_text("must not contain U+0000")
     await expect(field(alice)).to_have_value("second")
     await expect(field(alice)).to_be_editable()

@@ -80,6 +80,7 @@ async def test_reply_is_set_while_it_is_typed_and_its_marks_are_never_seen(
     scripted("page-markdown", REPLY, "--speed", "150")
     person = await arrive(server)
     await person.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await person.lingers()
     alice = await person.open()
     await alice.greeted()
     loaded = "() => performance.getEntriesByType('resource').map(({ name }) => name).join()"

@@ -58,8 +58,8 @@ async def test_whoever_waits_sees_it_and_gets_their_turn(
             await expect(take_back(bubble)).to_be_visible(visible=is_waiting)
             await expect(bubble.locator("[data-role=edit]")).to_be_visible(visible=not is_waiting)
     await other.role("stop").click()
-    await alice.ended(4)
     for tab in (alice, other):
+        await tab.ended(4)
         await expect(take_back(tab.mine.last)).to_be_hidden()
         assert [status for _, status, _ in await tab.said()] == [
             *("complete", "complete", "stopped", "complete", "complete", "complete", "complete")

@@ -153,7 +153,7 @@ async def test_what_came_in_meanwhile_is_counted_and_told_to_who_wants_it(
     await alice.page.keyboard.press("Escape")
     await alice.write("first")
     await alice.ended(2)
-    assert await alice.page.title() == "first | Chat Messages", "it was seen"
+    await expect(alice.page).to_have_title("first | Chat Messages")  # it was seen
     await alice.page.evaluate("look(false)")
     await alice.write("second")
     await alice.ended(3)

@@ -17,7 +17,7 @@ DAY = 24 * 3600  # seconds
 async def test_reload_in_the_middle_of_a_reply_goes_on(
     arrive: Arrive, server: Server, scripted: Callable[..., str]
 ) -> None:
-    scripted("page-reload", TEXT, "--speed", "40")
+    scripted("page-reload", TEXT, "--speed", "15")
     alice = await (await arrive(server)).open(recorded=True)
     await alice.write("page-reload")
     before = await alice.typed(2, length=30)

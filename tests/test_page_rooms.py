@@ -113,7 +113,9 @@ async def test_three_people_and_two_replies_at_a_time(
     bob_person = await photo.come(arrive, "Bob", viewport=PHONE)
     bob_person.foresees("WebSocket connection")
     line = await bob_person.line()
-    alice = await (await photo.come(arrive, "Alice")).open(photo.path)
+    alice_person = await photo.come(arrive, "Alice")
+    await alice_person.lingers()
+    alice = await alice_person.open(photo.path)
     bob = await bob_person.open(photo.path)
     for tab in (alice, bob):
         await counted(tab, 2)
@@ -130,6 +132,8 @@ async def test_three_people_and_two_replies_at_a_time(
     await expect(bob.messages.first).to_have_attribute("data-mine", "true")
     for text in (f"@Assistant {slow} for Alice", "and more"):
         await alice.write(text)
+    await expect(alice.mine).to_have_count(2)
+    await expect(alice.mine.last).to_have_attribute("data-status", "complete")
     await bob.write(f"@Assistant {slow} for Bob")
 
     # Side by side, each in a bubble of its own that says to whom; the newest stays in view.
@@ -141,7 +145,8 @@ async def test_three_people_and_two_replies_at_a_time(
     quote = bob.role("quote")
     await expect(quote.first).to_have_text(f"To Alice: @Assistant {slow} for Alice")
     await expect(quote.last).to_have_text(f"To you: @Assistant {slow} for Bob")
-    assert await bob.role("messages").evaluate(PINNED)
+    log = await bob.role("messages").element_handle()
+    await bob.until(PINNED, log)
     await expect(act(alice.replies.first, "halt")).to_be_visible()
     await expect(act(alice.replies.last, "halt")).to_be_visible()  # it is her room
     await expect(act(bob.replies.first, "halt")).to_be_hidden()
@@ -154,6 +159,7 @@ async def test_three_people_and_two_replies_at_a_time(
     await expect(charlie.replies).to_have_count(2)
     await counted(alice, 2)  # Bob is not
     line.mend()
+    await bob.page.evaluate("dispatchEvent(new Event('online'))")  # it need not wait any more
     await counted(alice, 3)
     hues = [await tab.messages.nth(1).evaluate(HUE) for tab in (bob, charlie)]
     assert hues[0]
@@ -271,7 +277,9 @@ async def test_what_one_can_do_with_a_message_lies_on_no_words(
 ) -> None:
     rowing = club(server, f"rowing-{width}", "Alice", "Bob")
     size = {"width": width, "height": 844}
-    alice = await (await rowing.come(arrive, "Alice", viewport=size)).open(rowing.path)
+    person = await rowing.come(arrive, "Alice", viewport=size)
+    await person.lingers()
+    alice = await person.open(rowing.path)
     bob = await (await rowing.come(arrive, "Bob")).open(rowing.path)
     for tab in (bob, alice):
         for text in ("hi", "ok", LONG[:200]):
@@ -292,7 +300,9 @@ async def test_who_is_called_otherwise_is_so_everywhere_at_once(
     arrive: Arrive, server: Server
 ) -> None:
     garden = club(server, "garden", "Alice", "Bob")
-    alice = await (await garden.come(arrive, "Alice")).open(garden.path)
+    person = await garden.come(arrive, "Alice")
+    await person.lingers()
+    alice = await person.open(garden.path)
     bob = await (await garden.come(arrive, "Bob")).open(garden.path)
     await counted(alice, 2)
     await bob.write("I am Bob, and soon @Zoe")

@@ -12,7 +12,7 @@ from tests.server import Server
 
 pytestmark = in_browser
 
-LONG = "It goes on and on, until somebody has read enough of it. " * 20
+LONG = "It goes on and on, until somebody has read enough of it. " * 200
 FAMILY = "👩‍👩‍👧‍👦"
 AT_LEAST_20 = re.compile(".{20}")
 # Notes what is shown at the very moment of the key or the click, before the page knows of it.
@@ -126,7 +126,7 @@ async def test_stop_asked_for_while_offline_counts_from_then(
 async def test_family_is_never_torn(
     arrive: Arrive, server: Server, scripted: Callable[..., str]
 ) -> None:
-    scripted("page-family", FAMILY * 200, "--speed", "60")
+    scripted("page-family", FAMILY * 2000, "--speed", "60")
     person = await arrive(server)
     alice = await person.open(recorded=True)
     await alice.write("page-family")

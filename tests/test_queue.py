@@ -10,7 +10,6 @@ from tests.conftest import Visit
 from tests.models import error
 from tests.server import Server
 
-SLOW = ("--speed", "40")
 Scripted = Callable[..., str]
 
 pytestmark = pytest.mark.usefixtures("long_reply")
@@ -18,16 +17,17 @@ pytestmark = pytest.mark.usefixtures("long_reply")
 
 @pytest.fixture
 def long_reply(scripted: Scripted) -> str:
-    return scripted("slowly", "A reply that takes its time: " + "x" * 200, *SLOW)
+    return scripted("slowly", "A reply that takes its time: " + "x" * 200, "--speed", "4")
 
 
 async def began(client: Client, reply: int) -> None:
     await client.until(lambda frame: frame["type"] == "char" and frame["reply"] == reply)
 
 
-async def test_each_message_is_answered_in_its_turn(visit: Visit) -> None:
+async def test_each_message_is_answered_in_its_turn(visit: Visit, scripted: Scripted) -> None:
+    first = scripted("thoughtful", "A reply that takes its time.", "--speed", "10")
     async with visit() as alice:
-        replies = [await alice.post(text) for text in ("slowly", "second", "third")]
+        replies = [await alice.post(text) for text in (first, "second", "third")]
         assert {alice.messages[reply]["status"] for reply in replies} == {"waiting"}
         for reply in replies:
             assert (await alice.end(reply))["status"] == "complete"

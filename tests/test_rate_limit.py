@@ -47,15 +47,16 @@ def page(server: Server, path: str = "/ws/chat/", cookie: str = "") -> Client:
 
 async def test_every_frame_is_answered_or_refused(visit: Visit) -> None:
     async with visit() as alice:
-        for number in range(PINGS):
-            await alice.send("ping", t=number)
 
         def answered() -> list[Frame]:
             return [frame for frame in alice.frames if frame["type"] in ("pong", "error")]
 
-        await alice.until(lambda _: len(answered()) == PINGS)
-        refused = errors(alice)
-        assert refused
+        sent = 0
+        while not (refused := errors(alice)):  # a busy machine may be too slow to be too fast
+            for _ in range(PINGS):
+                await alice.send("ping", t=sent)
+                sent += 1
+            await alice.until(lambda _, sent=sent: len(answered()) == sent)
         assert {frame["code"] for frame in refused} == {"rate_limited"}
         assert all(0 < frame["retry_after"] < 10 for frame in refused)
         assert all(frame["detail"] for frame in refused)
@@ -76,10 +77,8 @@ async def test_every_message_is_posted_or_refused_by_its_key(visit: Visit, serve
         assert posted == {None, *(keys - refused)}
         path = f"/ws/chat/{alice.conversation}/"
     async with visit(path, cookie=cookie) as alice:
-        if alice.ready["has_earlier"]:
-            await alice.send("earlier", before=alice.ready["messages"][0]["id"])
-            await alice.until(lambda frame: frame["type"] == "earlier")
-        stored = [message["key"] for message in alice.messages.values() if message["key"]]
+        found = [message for page in await alice.pages() for message in page]
+        stored = [message["key"] for message in found if message["key"]]
         assert sorted(stored) == sorted(keys - refused), "each once, and no other"
         again = refused.pop()
         await alice.post("hi", key=again)
@@ -88,9 +87,12 @@ async def test_every_message_is_posted_or_refused_by_its_key(visit: Visit, serve
 async def test_refused_frame_says_which_reply_it_was_about(visit: Visit) -> None:
     async with visit() as alice:
         reply = alice.ready["messages"][0]["id"]
-        for _ in range(PINGS):
-            await alice.send("ack", reply=reply, at=0)
-        await alice.until(lambda frame: frame["type"] == "error")
+        while not errors(alice):
+            alice.frames.clear()
+            for _ in range(PINGS):
+                await alice.send("ack", reply=reply, at=0)
+            await alice.send("sync", reply=reply, at=0)
+            await alice.until(lambda frame: frame["type"] in ("reply.text", "error"))
         assert {frame["reply"] for frame in errors(alice)} == {reply}
 
 

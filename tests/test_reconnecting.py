@@ -17,7 +17,7 @@ async def test_cut_at_random(
     seed: int, visit: Visit, server: Server, scripted: Callable[..., str]
 ) -> None:
     chance = random.Random(seed)
-    scripted("cuts", TEXT, "--speed", "400")
+    scripted("cuts", TEXT, "--speed", "60")
     cookie = session(server.url)
     async with visit(cookie=cookie) as alice:
         reply = await alice.post("cuts")

@@ -13,7 +13,7 @@ from tests.redis import Redis, running_redis
 from tests.server import running
 from tests.several import Chat, Reader, readiness, several
 
-TEXT = "".join(f"{number} " for number in range(400))
+TEXT = "".join(f"{number} " for number in range(480))
 OUTAGE = 20.0  # seconds
 STORM = 40  # connections that two processes do not make when Redis is back
 GONE = "other processes cannot be told anything"
@@ -56,7 +56,7 @@ async def test_without_redis(
         queued = await other.post("while away", "second")
         before = len(other.text(reply))
         await over
-        assert len(other.text(reply)) > before  # by way of the database
+        await other.until(lambda: len(other.text(reply)) > before)  # by way of the database
         begin(chat.redis)
         back = time.monotonic()
         known = known if end is Redis.freeze else 0

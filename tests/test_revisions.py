@@ -17,7 +17,7 @@ Scripted = Callable[..., str]
 
 @pytest.fixture
 def long_reply(scripted: Scripted) -> str:
-    return scripted("slowly", "A reply that takes its time: " + "x" * 200, "--speed", "100")
+    return scripted("slowly", "A reply that takes its time: " + "x" * 200, "--speed", "25")
 
 
 def told(client: Client, message: int) -> list[Frame]:
@@ -315,6 +315,7 @@ async def test_of_two_at_the_same_moment_one_wins(
     async with visit() as alice:
         reply = await stopped(alice, long_reply, 7)
         async with visit(alice.own_path, cookie=alice.headers["cookie"]) as phone:
+            alice.frames.clear()  # what was told of its first end
             await asyncio.gather(alice.send(acts[0], reply=reply), phone.send(acts[1], reply=reply))
             await changed(alice, reply)
             refusals = asyncio.create_task(error(alice)), asyncio.create_task(error(phone))

@@ -211,6 +211,7 @@ async def test_what_staff_change_is_felt_at_once(server: Server, visit: Visit, c
         await alice.until(lambda f: f["type"] == "room" and f["title"] == "Of all" and f["closed"])
         await bob.send("message.send", text="hi", key="1")
         await bob.until(lambda frame: frame["type"] == "error" and frame["code"] == "conflict")
+        await bob.until(lambda f: f["type"] == "ready" and f["conversation"]["closed"])
         fill_in(server.url, clerk, change, **form)
         # All read the room anew, with each change; what bob says meanwhile would come with that.
         await bob.until(lambda _: [f["type"] for f in bob.frames].count("ready") == 3)

@@ -71,13 +71,13 @@ async def test_journal_that_is_closed_is_in_nobodys_way() -> None:
 
 
 async def test_text_and_heartbeat_are_saved_on_the_way() -> None:
-    reply = await sync_to_async(waiting_reply)(speed=20)
+    reply = await sync_to_async(waiting_reply)(TEXT * 20, speed=20)
     await typed(reply, 10)
     await keeper().save()
     saved = await Message.objects.aget(pk=reply.pk)
     assert saved.status == STREAMING
     assert len(saved.text) > 10
-    assert TEXT.startswith(saved.text)
+    assert saved.script.startswith(saved.text)
     assert saved.beat > 0
     await run.runs()[reply.pk].stop(None)
 
@@ -130,9 +130,9 @@ async def test_reply_taken_over_is_written_no_more() -> None:
 
 async def test_deleted_conversation_ends_its_replies() -> None:
     reply = await sync_to_async(waiting_reply)(speed=20)
-    run.start(reply)
+    running = run.start(reply)
     await Conversation.objects.all().adelete()
-    await run.runs()[reply.pk].finished()
+    await running.finished()
     assert not hub().live
 
 
@@ -155,8 +155,7 @@ async def test_whatever_goes_wrong_it_is_saved_the_next_time(
     reply = await sync_to_async(waiting_reply)()
     write = Mock(side_effect=[RuntimeError("who would have thought"), set()])
     monkeypatch.setattr(journal, "_write", write)
-    run.start(reply)
-    await run.runs()[reply.pk].finished()
+    await run.start(reply).finished()
     assert write.call_count == 2
     assert "who would have thought" in caplog.text
     assert "Traceback" in caplog.text
@@ -199,12 +198,14 @@ def locked(database: str | Path) -> Iterator[None]:
 
 
 async def test_locked_database_delays_saving_only(visit: Visit, server: Server) -> None:
-    server.manage("reply", "locked", "--text", TEXT, "--trigger", "keyword", "--keywords", "locked")
+    rule = ("--trigger", "keyword", "--keywords", "locked", "--speed", "10")
+    server.manage("reply", "locked", "--text", TEXT, *rule)
     cookie = session(server.url)
     missed = measured(server, "chat_database_saves_failed_total")
     async with visit(cookie=cookie) as alice:
         reply = await alice.post("locked")
         await alice.until(lambda frame: frame.get("reply") == reply and frame.get("at") == 5)
+        alice.patience = 60.0
         with locked(server.database):
             await alice.until(lambda frame: frame.get("at") == len(TEXT) - 1)
             await asyncio.to_thread(wait_for_log, server, "replies cannot be saved")
@@ -247,12 +248,13 @@ def full_disk(server: Server) -> Iterator[None]:
 
 
 async def test_full_disk_loses_nothing(own_server: Server) -> None:
-    own_server.manage("reply", "answer", "--text", TEXT * 2, "--speed", "40")
+    own_server.manage("reply", "answer", "--text", TEXT * 2, "--speed", "15")
     url = own_server.url
     cookie = session(url)
     async with Client(url, origin=url, cookie=cookie) as alice:
         reply = await alice.post("hello")
         await alice.until(lambda frame: frame.get("reply") == reply and frame.get("at") == 5)
+        alice.patience = 60.0
         with full_disk(own_server):
             await asyncio.to_thread(wait_for_log, own_server, "replies cannot be saved")
             await alice.send("message.send", text="and now?", key="kept")

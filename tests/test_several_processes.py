@@ -48,7 +48,7 @@ async def both(two: Chat) -> AsyncIterator[tuple[Client, Client]]:
 
 
 async def test_both_see_each_character(two: Chat) -> None:
-    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):
         reply = await here.post("count")
         ends = await asyncio.gather(here.end(reply), there.end(reply))
@@ -59,11 +59,11 @@ async def test_both_see_each_character(two: Chat) -> None:
 
 
 async def test_who_joins_later_elsewhere(two: Chat) -> None:
-    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     cookie = session(two.servers[0].url)
     async with at(two.servers[0], cookie) as here:
         reply = await here.post("count")
-        await here.until(lambda frame: frame.get("at") == 50)
+        await here.until(lambda _: len(two.saved(reply)[1]) > 0)
         async with at(two.servers[1], cookie, here.own_path) as there:
             assert len(there.texts[reply]) > 0
             await asyncio.gather(here.end(reply), there.end(reply))
@@ -160,7 +160,7 @@ def test_what_postgresql_cannot_look_for_is_not_there(two: Chat) -> None:
 
 
 async def test_reply_that_is_watched_elsewhere_is_not_unread(two: Chat) -> None:
-    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "40")
+    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
     async with both(two) as (here, there):
         reply = await here.post("count")
         await there.until(lambda frame: frame.get("at") == 20)
@@ -173,7 +173,7 @@ async def test_reply_that_is_watched_elsewhere_is_not_unread(two: Chat) -> None:
 
 async def stopped_from_elsewhere(two: Chat, at: int) -> str:
     """Have a reply stopped at the process that does not write it; return what both keep of it."""
-    two.servers[0].manage("reply", "answer", "--text", TEXT, "--speed", "20")
+    two.servers[0].manage("reply", "answer", "--text", TEXT * 10, "--speed", "20")
     async with both(two) as (here, there):
         reply = await here.post("count")
         await there.until(lambda frame: frame.get("at") == 20)
@@ -190,8 +190,8 @@ async def test_stopped_from_elsewhere(two: Chat) -> None:
 
 async def test_stopped_from_elsewhere_further_than_it_was_typed(two: Chat) -> None:
     kept = await stopped_from_elsewhere(two, at=99_999)
-    assert kept == TEXT[: len(kept)]
-    assert 20 < len(kept) < len(TEXT) / 2
+    assert kept == (TEXT * 10)[: len(kept)]
+    assert 20 < len(kept) < len(TEXT) * 5
 
 
 async def test_model_stopped_from_elsewhere_keeps_what_was_seen(two: Chat) -> None:
@@ -217,13 +217,14 @@ async def test_reply_that_waited_in_line_is_seen_at_both(two: Chat) -> None:
     async with both(two) as (here, there):
         former = await here.post("count")
         reply = await there.post("and again")
+        before = list(map(said, two.servers))
         await here.send("reply.stop", reply=former)
-        await there.until(lambda frame: (frame.get("reply"), frame.get("at")) == (reply, 0))
-        writer = two.writer(reply)  # seldom the other, if that looks just when the former has ended
-        before = said(writer)
         ends = await asyncio.gather(here.end(reply), there.end(reply))
         assert [end["status"] for end in ends] == ["complete"] * 2
-        assert said(writer) - before > 20, "told as it is typed, and not only a ping each second"
+        # Seldom it is the other that writes it, as that may look just when the former has ended.
+        writer = two.servers.index(two.writer(reply))
+        told = said(two.servers[writer]) - before[writer]
+        assert told > 20, "as it is typed, and not only a ping each second"
         assert "".join(here.chars(reply)) == "".join(there.chars(reply)) == TEXT
     two.check_logs()
 

@@ -9,19 +9,20 @@ TEXT = "".join(f"{number} " for number in range(100))
 
 
 async def test_replies_go_on_at_the_exact_character(own_server: Server) -> None:
-    own_server.manage("reply", "answer", "--text", TEXT, "--speed", "60")
+    own_server.manage("reply", "answer", "--text", TEXT, "--speed", "20")
     page = {"origin": own_server.url, "cookie": session(own_server.url)}
     async with Client(own_server.url, **page) as alice:
         path = f"/ws/chat/{alice.conversation}/"
         async with Client(own_server.url, path, **page) as other:
             reply = await alice.post("count")
-            await alice.until(lambda frame: frame.get("at") == 75)
+            await alice.until(lambda frame: frame.get("at") == 50)
             await asyncio.to_thread(own_server.stop)  # which fails if it does not end soon
             assert [await alice.closed(), await other.closed()] == [1012, 1012]
             before = alice.texts[reply]
     own_server.start()
     async with Client(own_server.url, path, **page) as alice:
         message = alice.messages[reply]
+        alice.patience = 60.0
         assert message["status"] == "streaming"
         assert message["text"].startswith(before), "all that was seen was saved"
         assert (await alice.end(reply))["status"] == "complete"

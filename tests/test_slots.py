@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.reply.slots import Slots
@@ -98,7 +98,6 @@ async def test_who_is_cancelled_in_the_moment_of_its_turn_gives_it_on() -> None:
     st.integers(1, 3),
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["come", "go", "give up"]))),
 )
-@settings(deadline=None)
 def test_never_too_many_and_never_fewer_than_could_be(
     size: int, steps: list[tuple[str, str]]
 ) -> None:

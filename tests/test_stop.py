@@ -10,13 +10,13 @@ from tests.client import Client, Frame, session
 from tests.conftest import Visit
 from tests.server import Server
 
-TEXT = "".join(f"{number} " for number in range(150))
+TEXT = "".join(f"{number} " for number in range(2000))  # typed for longer than any test takes
 FAMILY = "👩‍👩‍👧‍👦"  # one character of 7 code points
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _replies(server: Server) -> None:
-    for keyword, text in (("numbers", TEXT), ("families", FAMILY * 80)):
+    for keyword, text in (("numbers", TEXT), ("families", FAMILY * 1000)):
         rule = ("--trigger", "keyword", "--keywords", keyword, "--speed", "60")
         server.manage("reply", keyword, "--text", text, *rule)
 
@@ -150,11 +150,16 @@ async def test_tab_that_is_closed_right_after(visit: Visit) -> None:
         assert alice.texts[reply] == TEXT[:15]
 
 
-async def test_greeting_can_be_stopped(visit: Visit) -> None:
-    async with visit() as alice:
+async def test_greeting_can_be_stopped(own_server: Server) -> None:
+    own_server.manage("reply", "greeting", "--speed", "0.1")
+    page = {"origin": own_server.url, "cookie": session(own_server.url)}
+    async with Client(own_server.url, **page) as alice:
         greeting = alice.ready["messages"][0]["id"]
         await alice.send("reply.stop", reply=greeting, at=0)
-        assert await kept(visit, alice, greeting) == ""
+        assert (await alice.end(greeting))["status"] == "stopped"
+    async with Client(own_server.url, alice.own_path, **page) as alice:
+        message = alice.messages[greeting]
+        assert (message["status"], message["text"]) == ("stopped", "")
 
 
 async def test_reply_that_has_ended(visit: Visit) -> None:

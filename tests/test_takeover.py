@@ -78,7 +78,7 @@ async def test_looking_goes_on_after_a_defect(
 
 async def test_stop_in_the_moment_of_takeover() -> None:
     """The claim comes first, the stop finds nobody writing here yet: it is final all the same."""
-    reply = await orphan(text="From the", speed=5)
+    reply = await orphan(text="From the", speed=1)
     conversation = await Conversation.objects.select_related("owner").aget(kind="private")
     owner = Person.account(conversation.owner)
     async with watching(await Message.objects.select_related("assistant").aget()) as frames:
@@ -97,7 +97,7 @@ async def test_stop_in_the_moment_of_takeover() -> None:
 
 async def test_stop_reaches_whoever_took_it_over() -> None:
     """Its former writer was frozen meanwhile, and has not given it up yet."""
-    reply = await sync_to_async(waiting_reply)(speed=5)
+    reply = await sync_to_async(waiting_reply)(speed=1)
     conversation = await Conversation.objects.select_related("owner").aget(kind="private")
     running = run.start(reply)
     await Message.objects.filter(pk=reply.pk).aupdate(lease="another process", text="Every char")
@@ -139,9 +139,8 @@ async def test_only_one_of_two_claims_it() -> None:
 
 
 async def test_own_replies_are_not_claimed() -> None:
-    reply = await sync_to_async(waiting_reply)(speed=20)
-    run.start(reply)
-    writing = run.runs()[reply.pk]
+    reply = await sync_to_async(waiting_reply)(speed=1)
+    writing = run.start(reply)
     dog = Watchdog()
     for _ in range(2 * STILL):
         await dog.look()

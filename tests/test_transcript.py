@@ -175,7 +175,7 @@ async def play(page: Page, text: str, stop: int | None, events: list[tuple[str, 
     assert result == {"text": kept, "status": status, "shown": kept, "finished": kept}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(text=texts, stop=st.none() | st.integers(0, 60), events=events)
 @example(HARD, None, [("write", 9), ("reorder", 2), ("lose", 1), ("deliver", 9), ("answer", 1)])
 @example(HARD, 4, [("write", 20), ("deliver", 20)])

@@ -90,7 +90,7 @@ texts = st.text(max_size=80) | st.text(st.sampled_from(HARD), max_size=80)
 pauses = st.lists(st.integers(0, 400), min_size=1, max_size=20)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(
     text=texts,
     pauses=pauses,
