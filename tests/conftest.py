@@ -25,18 +25,19 @@ from tests.server import Server, running
 # Those that need the processors for a while stand between those that mostly wait. Tests with real
 # transactions, which empty the database, come last, as pytest-django has it: none of them is here.
 LONG = (
-    *("test_soak", "test_page_control", "test_redis_outage", "test_who_may_do_what"),
-    *("test_several_processes", "test_page_edit", "test_database_outage", "test_api_schema"),
-    *("test_sse_slow_reader", "test_page_composer", "test_model_replies"),
-    *("test_page_conversations", "test_page_offline", "test_page_hostile_text"),
-    *("test_slow_reader", "test_page_axe", "test_hostile_clients", "test_page_connection"),
-    *("test_sse", "test_page_try_it", "test_rolling_restart", "test_page_stop"),
-    *("test_revisions", "test_page_accessibility", "test_deploy_nginx", "test_adapters"),
-    *("test_rooms", "test_markdown_hostile", "test_page_scrolling", "test_settings"),
-    *("test_page_reload", "test_model_control", "test_page_rooms", "test_page_queue"),
-    *("test_queue", "test_killed_writer", "test_removed_people", "test_deploy_compose"),
-    *("test_stop", "test_assistants_admin", "test_page_first_visit", "test_unavailable"),
-    *("test_guests", "test_rate_limit"),
+    *("test_soak", "test_redis_outage", "test_page_control", "test_page_edit", "test_page_rooms"),
+    *("test_several_processes", "test_page_scrolling", "test_page_conversations", "test_sse"),
+    *("test_frozen_writer", "test_page_connection", "test_revisions", "test_model_replies"),
+    *("test_hostile_clients", "test_database_outage", "test_sse_slow_reader", "test_rooms"),
+    *("test_page_offline", "test_slow_reader", "test_page_axe", "test_model_control"),
+    *("test_markdown_hostile", "test_page_accessibility", "test_rolling_restart"),
+    *("test_page_composer", "test_page_reload", "test_killed_writer", "test_page_stop"),
+    *("test_who_may_do_what", "test_api_schema", "test_page_hostile_text", "test_stop"),
+    *("test_page_try_it", "test_removed_people", "test_reconnecting", "test_page_queue"),
+    *("test_settings", "test_deploy_nginx", "test_unavailable", "test_queue", "test_adapters"),
+    *("test_reply_is_typed_live", "test_sync_and_earlier", "test_metrics_move", "test_pages"),
+    *("test_rate_limit", "test_page_reader", "test_shutdown", "test_deploy_compose"),
+    *("test_page_docs", "test_page_first_visit", "test_assistants_admin", "test_guests"),
 )
 
 
