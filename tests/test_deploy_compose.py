@@ -180,7 +180,7 @@ def test_it_comes_up_and_goes_down(
                 assert re.search(r"(?m)^Uid:\s10001\s10001\s10001\s10001$", status)
         finally:
             web.send_signal(signal.SIGTERM)
-            assert web.wait(timeout=20) == 0, log.read_text()
+            assert web.wait(timeout=10) == 0, log.read_text()
     said = log.read_text()
     assert "Traceback" not in said
     assert "is not of this code" not in said
