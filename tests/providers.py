@@ -197,7 +197,6 @@ class Said(Answer):
 
     text: str = "Hello."
     pieces: Sequence[str] | None = None
-    every: float = 0.0  # seconds between two pieces
     thoughts: Sequence[str] = ()
     usage: Usage | None = (11, 7)
     finish: str = "stop"
@@ -213,8 +212,6 @@ class Said(Answer):
             await exchange.send(dialect.thought(thought))
         for piece in self._cut():
             await exchange.send(ping + dialect.text(piece))
-            if self.every:
-                await asyncio.sleep(self.every)
         await exchange.finish(dialect.end(self.finish, self.usage, done=self.done))
 
     def _cut(self) -> Sequence[str]:
@@ -360,9 +357,9 @@ class FakeProvider:
     def base_url(self, kind: str) -> str:
         return self.url + KINDS[kind].path
 
-    def says(self, text: str, *, pieces: Sequence[str] | None = None, every: float = 0.0) -> None:
+    def says(self, text: str, *, pieces: Sequence[str] | None = None) -> None:
         """Answer so to every request for which nothing is queued."""
-        self._default = Said(text, pieces, every)
+        self._default = Said(text, pieces)
 
     def next(self, answer: A) -> A:
         """Answer so to the next request that has no answer yet; return `answer`."""

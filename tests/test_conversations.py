@@ -296,7 +296,7 @@ def test_prune_removes_what_nobody_brought_back() -> None:
 def test_sweeper_removes_what_nobody_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
     alice, now = User.objects.create(username="alice"), timezone.now()
     talk(alice, "kept")
-    for title, age in (("a moment ago", 10), ("long ago", 70)):
+    for title, age in (("a moment ago", 50), ("long ago", 70)):
         for _ in range(conversations.BATCH + 1):
             talk(alice, title, deleted=now - timedelta(seconds=age))
     left = Conversation.objects.filter(kind="private").values_list("title", flat=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.client import Client, Frame
@@ -191,7 +190,6 @@ async def test_what_is_deleted_is_gone_everywhere(visit: Visit, server: Server) 
     assert server.manage("shell", "-c", left).splitlines()[-1] == "0 0"
 
 
-@pytest.mark.timeout(300)  # seconds: each of them waits for longer than most tests may take
 async def test_two_hundred_write_at_once_over_bad_connections(visit: Visit, server: Server) -> None:
     """Each gets all that everybody wrote, once, in the order in which it stays."""
     open_room(server, "crowd", answers="never")
