@@ -210,6 +210,7 @@ class Line:
         self._holds_up = self._is_cut = False
         self._code: int | None = None
         self._hold_since: Callable[[Frame], bool] = lambda _: False
+        self._hold_back: Callable[[Frame], bool] = lambda _: False
         self._holding: set[WebSocketRoute] = set()
         self._held: list[Callable[[], None]] = []
         self._sockets: list[WebSocketRoute] = []
@@ -225,6 +226,10 @@ class Line:
     def hold_down(self, since: Callable[[Frame], bool] = lambda _: True) -> None:
         """Keep what the server sends to each page, from the first frame on that is `since`."""
         self._hold_since = since
+
+    def hold_back(self, which: Callable[[Frame], bool]) -> None:
+        """Keep of what the server sends the frames that are `which`; what comes later overtakes."""
+        self._hold_back = which
 
     def let_go(self, until: Callable[[Frame], bool] = lambda _: False) -> None:
         """Pass on what was held, in its order, and hold no more.
@@ -261,7 +266,7 @@ class Line:
 
     def _free(self) -> None:
         self._holds_up = False
-        self._hold_since = lambda _: False
+        self._hold_since = self._hold_back = lambda _: False
         self._holding.clear()
 
     async def _connect(self, socket: WebSocketRoute) -> None:
@@ -283,9 +288,10 @@ class Line:
                     pass_on()
 
         def down(data: str | bytes) -> None:
-            if self._hold_since(json.loads(data)):
+            frame = json.loads(data)
+            if self._hold_since(frame):
                 self._holding.add(socket)
-            if socket in self._holding:
+            if socket in self._holding or self._hold_back(frame):
                 self._held.append(partial(down, data))
             else:
                 socket.send(data)

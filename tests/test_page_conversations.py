@@ -145,7 +145,7 @@ SHELF = """async (steps) => {
   const shelf = new Shelf(["b3", "a1"].map((name) => entry([name[0], name[1]])), true);
   const ids = (archived) => shelf.list(archived).map(({ id }) => id).join("");
   return steps.map(([method, news]) => {
-    if (news.conversations) news.conversations = news.conversations.map(entry);
+    if (news?.conversations) news.conversations = news.conversations.map(entry);
     shelf[method](news);
     return [ids(false), ids(true), shelf.hasMore(false)];
   });
@@ -170,6 +170,18 @@ async def test_what_is_told_is_put_in_its_place(arrive: Arrive, server: Server) 
             ["fdeg", "a", False],
         ),
         (["page", {**page, "more": False, "conversations": []}], ["", "a", False]),
+        # What is told while pages are on their way is newer than they are.
+        (["expect", 2], ["", "a", False]),
+        (["take", {"id": "h", "written": "8", **new}], ["h", "a", False]),
+        (["take", {"id": "a", "deleted": True}], ["h", "", False]),
+        (["page", {**page, "more": False, "conversations": []}], ["h", "", False]),
+        (["page", {**page, "archived": True, "conversations": [["a", "1"]]}], ["h", "", False]),
+        (["page", {**page, "more": False, "conversations": []}], ["", "", False]),
+        # What was told on a former connection may be older.
+        (["expect", 1], ["", "", False]),
+        (["take", {"id": "i", "written": "9", **new}], ["i", "", False]),
+        (["begin", None], ["i", "", False]),
+        (["page", {**page, "more": False, "conversations": []}], ["", "", False]),
     ]
     assert await tab.page.evaluate(SHELF, [step for step, _ in steps]) == [
         lists for _, lists in steps
@@ -285,6 +297,24 @@ async def test_who_deletes_what_they_are_in_goes_on_elsewhere_and_can_come_back(
     await alice.role("notices").get_by_role("button", name="Undo").click()
     await expect(alice.page).to_have_url(server.url + gone)
     assert "It would" in await alice.ended(1, "stopped")
+
+
+async def test_list_that_comes_late_undoes_nothing(
+    arrive: Arrive, server: Server, cookie: str
+) -> None:
+    """It was read before what was told meanwhile."""
+    alice, elsewhere = await arrive(server, cookie), await arrive(server, cookie)
+    line = await elsewhere.line()
+    line.hold_back(lambda frame: frame["type"] == "conversations")
+    here, other = await alice.open(), await elsewhere.open("/c/new/")
+    await other.greeted()
+    await here.write("Newer than the list")
+    await here.ended(2)
+    await expect(entry(other, "Newer than the list")).to_have_count(1)
+    line.let_go()
+    line.say({"type": "error", "code": "internal", "detail": "That was all of it."})
+    await expect(other.role("notices")).to_contain_text("That was all of it.")
+    await expect(entry(other, "Newer than the list")).to_have_count(1)
 
 
 async def test_page_that_opened_it_opens_no_other_when_it_is_deleted(

@@ -1,5 +1,3 @@
-const LONGEST = 160;
-
 /** What happens while nobody looks at the page is counted, and told to who wants to be told. */
 export class Away {
   #find;
@@ -26,11 +24,6 @@ export class Away {
     this.#listening?.abort();
   }
 
-  /** Whether the browser lets the page tell; only its user can say, so it is asked when they want it. */
-  static async ask() {
-    return "Notification" in window && (await Notification.requestPermission()) === "granted";
-  }
-
   /** Once the transcript has taken it in: whatever it was, a reply may have ended with it. */
   receive({ type, message, messages }) {
     for (const id of this.#live) this.#look(id);
@@ -55,23 +48,13 @@ export class Away {
   #note(message) {
     if (!document.hidden) return;
     this.#recount(this.#count + 1);
-    if (this.#wants(message)) this.#tell(message);
+    // Few visits want it.
+    if (this.#wants(message)) import("./notification.js").then(({ notify }) => notify(message), () => {});
   }
 
   #recount(count) {
     if (count === this.#count) return;
     this.#count = count;
     this.#onCount(count);
-  }
-
-  /** Through the worker where there is one: some browsers know no other way. */
-  async #tell({ author, text }) {
-    if (globalThis.Notification?.permission !== "granted") return;
-    const body = Array.from(text).slice(0, LONGEST).join("");
-    const options = { body, tag: location.pathname, data: { url: location.href } };
-    const worker = await navigator.serviceWorker?.getRegistration();
-    if (worker?.active) return worker.showNotification(author.name, options);
-    const notification = new Notification(author.name, options);
-    notification.onclick = () => (window.focus(), notification.close());
   }
 }

@@ -420,7 +420,7 @@ class Chat {
     const { Dialogs } = await import("./dialogs.js");
     const { preferences: settings, shortcuts, "shortcuts-open": opener } =
       parts(document, ["preferences", "shortcuts", "shortcuts-open"]);
-    const dialogs = new Dialogs({ settings, shortcuts, opener }, this.#reader, { onNotify: () => Away.ask() });
+    const dialogs = new Dialogs({ settings, shortcuts, opener }, this.#reader);
     await dialogs.start();
     return dialogs;
   }

@@ -78,15 +78,18 @@ export class Conversations {
     this.#current = conversation.id;
     this.#isOwn = conversation.kind !== "room" && (you.role ?? "owner") === "owner";
     this.#isGone = false;
+    this.#shelf.begin();
     this.#ask();
     this.take({ id: this.#current, unread: false });
   }
 
   #ask() {
+    this.#shelf.expect(2);
     for (const archived of [false, true]) this.#send({ type: "conversations", archived });
   }
 
   #askForMore(archived) {
+    this.#shelf.expect(1);
     this.#send({ type: "conversations", archived, after: this.#shelf.lastOf(archived) });
   }
 

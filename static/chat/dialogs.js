@@ -13,9 +13,9 @@ export class Dialogs {
   #listening = null;
 
   /** elements: {settings, shortcuts, opener}; the opener is what leads from the one to the other. */
-  constructor({ settings, shortcuts, opener }, reader, { onNotify }) {
+  constructor({ settings, shortcuts, opener }, reader) {
     this.#dialogs = { settings: new Dialog(settings), shortcuts: new Dialog(shortcuts) };
-    this.#settings = new Settings(settings, reader, { onNotify });
+    this.#settings = new Settings(settings, reader);
     this.#name = new Name(settings.querySelector("[data-role=name-form]"));
     this.#keys = shortcuts.querySelectorAll("[data-mac]");
     this.#opener = opener;

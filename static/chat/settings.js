@@ -1,21 +1,18 @@
+import { mayNotify } from "./notification.js";
+
 /** Where the reader chooses how the page is for them. What they choose holds at once. */
 export class Settings {
   #form;
   #refused;
   #reader;
-  #onNotify;
   #listening = null;
 
-  /**
-   * Each control in `element` is named by what it chooses; dataset.style is what it wears. `onNotify()` resolves to
-   * whether this browser lets the page notify.
-   */
-  constructor(element, reader, { onNotify }) {
+  /** Each control in `element` is named by what it chooses; dataset.style is what it wears. */
+  constructor(element, reader) {
     this.style = element.dataset.style;
     this.#form = element.querySelector("[data-role=preferences-form]");
     this.#refused = element.querySelector("[data-role=notify-refused]");
     this.#reader = reader;
-    this.#onNotify = onNotify;
   }
 
   start() {
@@ -44,7 +41,7 @@ export class Settings {
 
   /** Only who has just asked for it is asked whether they mean it. */
   async #ask(value) {
-    const isAllowed = await this.#onNotify();
+    const isAllowed = await mayNotify();
     this.#refused.hidden = isAllowed;
     this.#reader.set("notify", isAllowed ? value : "");
   }

@@ -5,6 +5,8 @@
 export class Shelf {
   #entries = new Map();
   #more;
+  #expected = 0;
+  #since = [];
 
   /** `entries` are the first ones that are not archived, and `more` says whether there are others. */
   constructor(entries = [], more = false) {
@@ -33,8 +35,24 @@ export class Shelf {
     return this.list(archived).at(-1)?.id ?? null;
   }
 
+  /** What was asked for on a former connection will not come. */
+  begin() {
+    this.#expected = 0;
+    this.#since = [];
+  }
+
+  /** So many more pages are asked for. What is told until they are there may be newer than they are. */
+  expect(pages) {
+    this.#expected += pages;
+  }
+
   /** Something about one is new. Of one that is not known, all has to be told that its place hangs on. */
-  take({ type, ...news }) {
+  take(news) {
+    if (this.#expected) this.#since.push(news);
+    this.#apply(news);
+  }
+
+  #apply({ type, ...news }) {
     const known = this.#entries.get(news.id);
     if (news.deleted) this.#entries.delete(news.id);
     else if (known) Object.assign(known, news);
@@ -51,6 +69,8 @@ export class Shelf {
     for (const { id } of rest) if (!behind.some((entry) => entry.id === id)) this.#entries.delete(id);
     for (const entry of conversations) this.#entries.set(entry.id, entry);
     if (behind.length === 0) this.#more[archived] = more;
+    for (const news of this.#since) this.#apply(news);
+    if (--this.#expected < 1) this.begin();
   }
 }
 
