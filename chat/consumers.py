@@ -399,15 +399,24 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         await self._tell(protocol.frame("reply.thoughts", reply=reply, text=text))
 
     async def _send_earlier(self, before: int) -> None:
-        messages, has_earlier = await in_database(actions.page, self._conversation, before)
+        messages, has_earlier = await self._page(before)
         if any(message.status in LIVE and message.pk not in hub().live for message in messages):
             # It ended since, and who looked first would wait for ever; or it is written elsewhere.
-            messages, has_earlier = await in_database(actions.page, self._conversation, before)
+            messages, has_earlier = await self._page(before)
         self._pay_for(sum(len(message.text) for message in messages))
         assert self._viewer is not None, "frames are only taken after joining"
         snapshot = [message.as_frame(for_person=self._person.id) for message in messages]
         hub().refresh(self._viewer, snapshot)
         await self._tell(protocol.frame("earlier", messages=snapshot, has_earlier=has_earlier))
+
+    async def _page(self, before: int) -> tuple[list[Message], bool]:
+        """Return older messages as they are: what is told meanwhile is newer than what was read."""
+        assert self._viewer is not None, "frames are only taken after joining"
+        while True:
+            told = self._viewer.told
+            page = await in_database(actions.page, self._conversation, before)
+            if self._viewer.told == told:
+                return page
 
     async def _send_list(self, archived: bool, after: UUID | None) -> None:
         owner = self._person.id

@@ -133,6 +133,7 @@ class Viewer:
     gone: bool = False
     busy: bool = False  # a send has not returned; only servers other than Daphne ever wait there
     pending: list[Pending] = field(default_factory=list)
+    told: int = 0  # how often it heard that something is other than it was
     reads: int | None = None  # 0: a reply that is not known yet
     wake: Callable[[], None] = lambda: None
 
@@ -291,6 +292,7 @@ class Hub:
 
     async def _publish(self, conversation: uuid.UUID, news: Pending) -> None:
         for count, viewer in enumerate(self.watching(conversation), start=1):
+            viewer.told += 1
             await self._send_or_keep(viewer, news)
             if count % VIEWERS_A_TURN == 0:
                 await asyncio.sleep(0)
@@ -344,6 +346,7 @@ class Hub:
     def renew_one(self, viewer: Viewer) -> None:
         """Have `viewer` read the conversation anew."""
         viewer.joined = False
+        viewer.told += 1
         viewer.cursors.clear()
         viewer.renew()
 
