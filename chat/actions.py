@@ -175,7 +175,6 @@ async def stop(person: Person, conversation: Conversation, reply: int, at: int |
         await hub().finish(hub().open(message), message.text)
         relay().tell(group_of(message.lease), "lose", reply)
         relay().tell(group_of_conversation(conversation.pk), "look", [reply])
-        await turns.advance(conversation.pk)
         await turns.after(message, seen=True)
 
 

@@ -63,9 +63,9 @@ def settings(room: Conversation) -> dict[str, Any]:
 async def close(person: Person, id: UUID, closed: bool = True) -> Conversation:
     """Let nobody write in a room any more, and end what is being written there; or let them."""
     room = await in_database(_close, person, id, closed)
+    await tell(room)
     if closed:
         await silence([room.pk])
-    await tell(room)
     return room
 
 

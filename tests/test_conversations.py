@@ -421,6 +421,24 @@ async def test_first_message_brings_it_into_all_lists(visit: Visit, server: Serv
         assert entry == {**dict(told), "title": "Hello there", "typing": False}
 
 
+async def test_typing_is_told_until_the_last_in_line_has_ended(
+    visit: Visit, server: Server
+) -> None:
+    cookie = session(server.url)
+    async with visit(cookie=cookie) as other, visit(cookie=cookie) as one:
+        replies = [await one.post(text) for text in ("one", "two", "three")]
+        for reply in replies:
+            await one.end(reply)
+        told: list[bool] = []
+
+        def is_over(frame: Frame) -> bool:
+            if frame.get("id") == one.conversation and "typing" in frame:
+                told.append(frame["typing"])
+            return told == [True, False] * 4  # the first of them is the greeting
+
+        assert await other.until(is_over), told
+
+
 async def test_changes_are_told_to_all_pages(visit: Visit, server: Server) -> None:
     cookie = session(server.url)
     async with visit(cookie=cookie) as one, visit(cookie=cookie) as other, visit() as stranger:

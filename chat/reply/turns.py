@@ -65,20 +65,25 @@ async def _see_through(writing: Run) -> None:
     await writing.finished()
     seen = _is_seen(message)
     try:
-        await advance(message.conversation_id)
-        if message.status not in LIVE:
-            await after(message, seen=seen)
+        await after(message, seen=seen)
     except DatabaseError as error:  # the watchdog sees to what waits
         logger.error("what follows reply %s failed: %s", message.pk, error)
 
 
 async def after(message: Message, *, seen: bool) -> None:
-    """Do what there is to do when a reply has ended, which its owner has `seen` or not."""
-    if message.conversation.is_room:  # each of many people sees it, or does not
+    """Begin what waits behind a reply that is not written here any more.
+
+    Where it has ended, say so on its owner's other pages, and whether they have `seen` it.
+    """
+    has_ended = message.status not in LIVE
+    if has_ended:
+        await _list(message, typing=False)  # before the next one says that it is being typed
+    await advance(message.conversation_id)
+    if not has_ended or message.conversation.is_room:  # each of many people sees it, or does not
         return
     if not seen and not message.conversation.end_user:  # that is listed by their program, if at all
         await in_database(_mark_unread, message.conversation_id)
-    await _list(message, typing=False, unread=not seen)
+    await _list(message, unread=not seen)
     await titles.give(message)
 
 
