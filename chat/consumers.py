@@ -83,6 +83,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         self._working: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._is_stale = False  # what was read last is not what is shown now
+        self._reads = asyncio.Lock()
         self._link: str | None = None  # the token of the link by which they watch
         self._has_company = False  # others may write here too
         self._is_counted = False  # among those who are here
@@ -161,8 +162,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             case {"conversation": where} | {"slug": where}:
                 place = await in_database(actions.enter, person, where)
                 self._conversation = place.conversation
-                if self._conversation.unread and place.role == access.OWNER:
-                    await listing.tell_read(self._conversation)
                 return self._watching(place.role), None
         self._conversation, greeting = await actions.start(person)
         return self._watching(access.OWNER), greeting
@@ -187,11 +186,15 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def _read(self) -> None:
         """Read the conversation, and let the viewer join with that."""
         assert self._viewer is not None, "it watches already, so that it misses nothing"
-        async with _reading():
-            messages, others = await in_database(self._snapshot)
-        following().follow(*messages)
-        snapshot = [message.as_frame(for_person=self._person.id) for message in messages]
-        await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
+        async with self._reads:  # or what was read first could be told last
+            hub().hold(self._viewer)
+            async with _reading():
+                messages, others = await in_database(self._snapshot)
+            following().follow(*messages)
+            snapshot = [message.as_frame(for_person=self._person.id) for message in messages]
+            await hub().join(self._viewer, snapshot, lambda: self._ready(snapshot, others))
+        if self._conversation.unread and self._viewer.role == access.OWNER:
+            await listing.tell_read(self._conversation)
         if self._has_company:
             await self._show_up()
 
@@ -213,8 +216,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
 
     def _snapshot(self) -> tuple[list[Message], Frame]:
         """Return the newest messages, and what else there is to tell of the conversation."""
+        assert self._viewer is not None, "it watches already, so that it misses nothing"
         self._is_stale = False
         self._conversation = self._look()
+        if self._viewer.role == access.OWNER:  # who watches already: what ends from now on is seen
+            self._conversation.touch()
         self._has_company = self._link is None and self._conversation.has_company
         messages, has_earlier = actions.page(self._conversation)
         offered = answers.offered_to(self._person).values("slug", "name", "default")

@@ -3,6 +3,7 @@
 import json
 import shutil
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ PAUSES = """async () => {
   keep.grow();
   return pauses;
 }"""
+# What is to be kept of a reply that grows, is kept when the test says so.
+SAVE_WHEN_TOLD = """
+window.saves = new Map();
+const { setTimeout, clearTimeout } = window;
+window.setTimeout = (act, pause) => {
+  if (pause !== 2000) return setTimeout(act, pause);
+  const id = `save ${saves.size}`;
+  saves.set(id, act);
+  return id;
+};
+window.clearTimeout = (id) => (saves.delete(id), clearTimeout(id));
+"""
 # Which conversation is kept, where it is only one.
 WHICH = """async () => {
   const [{ url }] = await (await caches.open("kept")).keys();
@@ -196,6 +209,33 @@ async def test_end_of_a_reply_is_kept_soon_though_it_has_grown(
 ) -> None:
     tab = await (await arrive(server)).open("/healthz")
     assert await tab.page.evaluate(PAUSES) == [2000, 500]
+
+
+@in_browser
+async def test_nothing_is_kept_by_a_page_that_was_logged_out_elsewhere(
+    arrive: Arrive, server: Server, scripted: Callable[..., str]
+) -> None:
+    server.account("keeper")
+    scripted("page-keep", SLOW * 10, "--speed", "20")
+    person = await arrive(server)
+    person.foresees("Failed to load resource")
+    bob = await person.open("/accounts/login/")
+    await bob.page.get_by_label("Username").fill("keeper")
+    await bob.page.get_by_label("Password").fill(PASSWORD)
+    await bob.page.get_by_role("button", name="Log in").click()
+    await bob.greeted()
+    await person.context.add_init_script(SAVE_WHEN_TOLD)
+    other = await person.open("/c/new/")
+    await other.greeted()
+    await other.write("page-keep")
+    await other.typed(2, length=10)
+    await other.until("() => saves.size > 0")
+    await bob.page.get_by_role("button", name="Log out").click()
+    await other.offline()
+    await bob.greeted()
+    await other.page.evaluate("() => saves.forEach((save) => save())")
+    await kept(bob, "Hello from server!")  # the guest's
+    assert "page-keep" not in await bob.page.evaluate(KEPT)
 
 
 @in_browser

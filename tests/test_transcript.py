@@ -260,8 +260,8 @@ async def test_what_is_read_is_acknowledged_often_enough(arrive: Arrive, server:
 STEPS = """async (frames) => {
   const { Transcript } = await import("/static/chat/transcript.js");
   const transcript = new Transcript();
-  const told = ({ kind, id, message, text, frame }) =>
-    [kind, message?.id ?? id ?? frame.type, ...(text === undefined ? [] : [text])];
+  const told = ({ kind, id, message, text, before, frame }) =>
+    [kind, message?.id ?? id ?? frame.type, ...[text, before].filter((one) => one != null)];
   return frames.map((frame) => {
     const effects = transcript.receive(structuredClone(frame), 0).map(told);
     const ids = (messages) => messages.map(({ id }) => id);
@@ -338,6 +338,13 @@ async def test_other_version_begins_from_nothing_and_takes_away_what_followed(pa
     assert gone["effects"] == [["remove", "4"], ["remove", "3"]]
     assert ended["texts"] == {"1": "text 1", "2": "N"}
     assert old["texts"] == first["texts"], "ready tells the truth as at the start"
+
+
+async def test_messages_stand_in_one_order_however_they_come(page: Page) -> None:
+    said = ({"type": "message", "message": message(id, "text")} for id in (1, 4, 2, 3))
+    *_, late, last = (each["effects"] for each in await steps(page, ready(), *said))
+    assert late == [["place", "2", "4"]]
+    assert last == [["place", "3", "4"]]
 
 
 async def test_those_behind_the_first_wait_in_line(page: Page) -> None:

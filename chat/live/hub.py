@@ -291,11 +291,14 @@ class Hub:
         await self._publish(conversation, Pending(frame, about))
 
     async def _publish(self, conversation: uuid.UUID, news: Pending) -> None:
-        for count, viewer in enumerate(self.watching(conversation), start=1):
-            viewer.told += 1
-            await self._send_or_keep(viewer, news)
-            if count % VIEWERS_A_TURN == 0:
-                await asyncio.sleep(0)
+        if conversation not in self._viewers:
+            return
+        async with self._posting[conversation]:  # it may be about a message that still goes round
+            for count, viewer in enumerate(self.watching(conversation), start=1):
+                viewer.told += 1
+                await self._send_or_keep(viewer, news)
+                if count % VIEWERS_A_TURN == 0:
+                    await asyncio.sleep(0)
 
     @everywhere
     async def publish_to_others(
@@ -345,10 +348,14 @@ class Hub:
 
     def renew_one(self, viewer: Viewer) -> None:
         """Have `viewer` read the conversation anew."""
-        viewer.joined = False
         viewer.told += 1
-        viewer.cursors.clear()
+        self.hold(viewer)
         viewer.renew()
+
+    def hold(self, viewer: Viewer) -> None:
+        """Keep what there is to tell `viewer` from now on, until it joins."""
+        viewer.joined = False
+        viewer.cursors.clear()
 
     @everywhere
     async def send_off(self, conversation: uuid.UUID, code: int) -> None:

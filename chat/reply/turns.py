@@ -82,7 +82,9 @@ async def after(message: Message, *, seen: bool) -> None:
     if not has_ended or message.conversation.is_room:  # each of many people sees it, or does not
         return
     if not seen and not message.conversation.end_user:  # that is listed by their program, if at all
-        await in_database(_mark_unread, message.conversation_id)
+        await in_database(_mark, message.conversation_id, True)
+        if seen := _is_seen(message):  # they came just now, and may have looked before
+            await in_database(_mark, message.conversation_id, False)
     await _list(message, unread=not seen)
     await titles.give(message)
 
@@ -118,5 +120,5 @@ def _claim_next(conversation: UUID) -> Message | None:
     return None
 
 
-def _mark_unread(conversation: UUID) -> None:
-    Conversation.objects.filter(pk=conversation).update(unread=True)
+def _mark(conversation: UUID, unread: bool) -> None:
+    Conversation.objects.filter(pk=conversation).update(unread=unread)

@@ -456,6 +456,7 @@ class Chat {
   #closed(code) {
     const openedHere = this.#root.dataset.socketPath === OPENING && this.#connection.path !== OPENING;
     if (openedHere && code === NOT_FOUND && !this.#sidebar.isGone) this.#openAnother();
+    else this.#keep.stop(); // who has logged out elsewhere leaves nothing here
   }
 
   #openAnother() {

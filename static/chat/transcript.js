@@ -141,8 +141,10 @@ export class Transcript {
   #append({ message: data, key }) {
     if (this.find(data.id)) return [];
     const message = this.#know(data, key != null);
-    this.#messages.push(message);
-    return [{ kind: "place", message, before: null }];
+    // From several processes they may come in another order than they were said in.
+    const at = this.#messages.findLastIndex(({ ref }) => ref < data.id) + 1;
+    this.#messages.splice(at, 0, message);
+    return [{ kind: "place", message, before: this.#messages[at + 1]?.id ?? null }];
   }
 
   #change({ message: data }) {
