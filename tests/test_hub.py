@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chat import protocol
 from chat.characters import split
-from chat.live.hub import Hub, LiveReply, Viewer
+from chat.live.hub import VIEWERS_A_TURN, Hub, LiveReply, Viewer
 from chat.models import COMPLETE, STREAMING, Assistant, Message
 
 CONVERSATION, ALICE = uuid.uuid4(), uuid.uuid4()
@@ -230,6 +230,28 @@ async def test_what_is_taken_away_leaves_nothing_behind() -> None:
     await hub.take_away(CONVERSATION, [message.pk])
     assert alice.frames[-1] == {"type": "message.removed", "messages": [message.pk]}
     assert not alice.viewer.cursors
+
+
+async def test_nothing_overtakes_a_message_that_still_goes_round() -> None:
+    """The first of very many takes it away before the last has it."""
+    hub = Hub()
+    everyone = [Newcomer(hub) for _ in range(2 * VIEWERS_A_TURN + 1)]
+    for each in everyone:
+        await each.join()
+    message = opened()
+    frame = protocol.frame("message", message=message.as_frame())
+    taking: list[asyncio.Task[None]] = []
+
+    async def take_away(packed: dict[str, Any]) -> None:
+        if not taking:
+            taking.append(asyncio.create_task(hub.take_away(CONVERSATION, [message.pk])))
+
+    everyone[0].viewer.send = take_away
+    await hub.post(message, frame, own=frame)
+    await taking[0]
+    told = [frame["type"] for frame in everyone[-1].frames]
+    assert told == ["ready", "message", "message.removed"]
+    assert not any(each.viewer.cursors for each in everyone)
 
 
 async def test_reply_that_still_waits_is_seen_from_its_first_character() -> None:

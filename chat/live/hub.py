@@ -316,11 +316,11 @@ class Hub:
         """Say to all who watch that the messages `gone` are not shown any more."""
         for id in gone:
             self.drop(id)
+        removed = protocol.frame("message.removed", messages=gone)
+        await self._publish(conversation, Pending(removed))  # each process does so itself
         for viewer in self._viewers.get(conversation, ()):
             for id in gone:
                 viewer.cursors.pop(id, None)
-        removed = protocol.frame("message.removed", messages=gone)
-        await self._publish(conversation, Pending(removed))  # each process does so itself
 
     def replies(self, conversation: uuid.UUID) -> list[LiveReply]:
         """Return those that are live here, in a conversation."""
