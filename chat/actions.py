@@ -297,6 +297,7 @@ async def _publish(message: Message, key: str | None = None) -> None:
 
 async def _write(reply: Message) -> None:
     await _publish(reply)
+    listing.count_up(reply)
     if reply.lease:
         turns.begin(reply)
     else:  # until whoever writes what it waits for begins it; which may have ended meanwhile

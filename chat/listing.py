@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import uuid
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from chat import access, protocol
 from chat.database import in_database
@@ -62,12 +62,17 @@ def page(
 def joined(person: uuid.UUID) -> list[Entry]:
     """Return the rooms, and others' conversations, in which `person` has a seat: newest first.
 
-    Each with `unread`, how many messages came since they were there; at most MOST_UNREAD.
+    Each with `unread`, how many messages came since they were there (at most MOST_UNREAD), and
+    `upto`, the newest message that may be among them: what is told of it later was counted.
     """
+    upto = Message.objects.aggregate(newest=Max("pk"))["newest"] or 0
     seats = Membership.objects.seats().filter(person=person, conversation__deleted=None)
     newest = F("conversation__written").desc(nulls_last=True)
     found = list(seats.select_related("conversation").order_by(newest, "-pk")[:PAGE])
-    return [{**seat.conversation.as_entry(), "unread": _unread(seat)} for seat in found]
+    return [
+        {**seat.conversation.as_entry(), "unread": _unread(seat, upto), "upto": upto}
+        for seat in found
+    ]
 
 
 async def rooms(person: uuid.UUID) -> list[Entry]:
@@ -82,7 +87,7 @@ async def rooms(person: uuid.UUID) -> list[Entry]:
 def count_up(message: Message) -> None:
     """Note a new message in a room; those who have a seat there and are elsewhere hear of it."""
     if message.conversation.has_company:
-        _news().count(message.conversation_id)
+        _news().count(message)
 
 
 def listen() -> None:
@@ -91,31 +96,32 @@ def listen() -> None:
 
 
 class News:
-    """How many messages are new in each room, since its members were told."""
+    """Which messages are new in each room, since its members were told."""
 
     def __init__(self) -> None:
-        self._new: Counter[uuid.UUID] = Counter()
+        self._new: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
         self._telling: asyncio.Task[None] | None = None
 
-    def count(self, conversation: uuid.UUID) -> None:
-        self._new[conversation] += 1
+    def count(self, message: Message) -> None:
+        self._new[message.conversation_id].append(message.pk)
         ticker().add(self._tell, COUNTING)
 
     async def _tell(self, now: float) -> None:
         if self._telling is not None and not self._telling.done():
             return  # the database takes its time, and this is the ticker that types
-        new, self._new = self._new, Counter()
+        new, self._new = self._new, defaultdict(list)
         if not new:
             ticker().remove(self._tell)
         else:
-            relay().tell(EVERYONE, "news", list(new.items()))
-            self._telling = on_its_own(_tell_here(list(new.items())))
+            news = [(room, messages[-MOST_UNREAD:]) for room, messages in new.items()]
+            relay().tell(EVERYONE, "news", news)
+            self._telling = on_its_own(_tell_here(news))
 
 
-async def _tell_here(news: list[tuple[uuid.UUID, int]]) -> None:
-    """Tell who has a seat in rooms, and is elsewhere, how many messages are new there."""
-    for conversation, more in news:
-        frame = protocol.frame("conversation", id=str(conversation), unread=True, more=more)
+async def _tell_here(news: list[tuple[uuid.UUID, list[int]]]) -> None:
+    """Tell who has a seat in rooms, and is elsewhere, which messages are new there."""
+    for conversation, messages in news:
+        frame = protocol.frame("conversation", id=str(conversation), unread=True, new=messages)
         people = hub().here()
         elsewhere = [each for each in people if not hub().watches(each, conversation)]
         if not elsewhere:  # often all are here; and those who are not are few among the members
@@ -156,9 +162,9 @@ async def tell_deleted(conversation: Conversation) -> None:
     await hub().tell_person(conversation.owner_id, frame)
 
 
-def _unread(seat: Membership) -> int:
+def _unread(seat: Membership, upto: int) -> int:
     others = Message.objects.filter(~Q(person=seat.person_id), conversation=seat.conversation_id)
-    new = others.filter(branch_of=None, pk__gt=seat.seen).values("pk")[:MOST_UNREAD]
+    new = others.filter(branch_of=None, pk__gt=seat.seen, pk__lte=upto).values("pk")[:MOST_UNREAD]
     return new.count()
 
 

@@ -1,11 +1,12 @@
 """Where one writes: nothing is sent by accident, nothing that was typed is lost."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser import Arrive, Tab, in_browser
 from tests.client import Frame
@@ -140,6 +141,27 @@ async def test_draft_survives_a_reload(arrive: Arrive, server: Server) -> None:
     await alice.page.reload()
     await expect(alice.messages).to_have_count(3)
     await expect(alice.role("input")).to_have_value("")
+
+
+async def test_what_was_typed_before_the_page_has_its_script_is_there(
+    arrive: Arrive, server: Server
+) -> None:
+    person, has_typed = await arrive(server), asyncio.Event()
+
+    async def answer(route: Route) -> None:
+        await has_typed.wait()
+        await route.continue_()
+
+    await person.context.route("**/chat/chat.js", answer)
+    alice = Tab(await person.context.new_page())
+    await alice.page.goto(server.url, wait_until="commit")
+    await alice.role("input").fill("quicker than the script")
+    has_typed.set()
+    await alice.online()
+    await expect(alice.role("input")).to_have_value("quicker than the script")
+    await alice.role("input").press("Enter")
+    await alice.ended(2)
+    assert await mine(alice) == ["quicker than the script"]
 
 
 async def test_what_was_written_before_the_conversation_had_an_address_is_there(

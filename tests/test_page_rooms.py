@@ -32,6 +32,24 @@ LIES_ON = """message => {
   const bubbles = said.map((one) => one.querySelector("[data-role=bubble]"));
   return Math.max(...ways.flatMap((way) => bubbles.map((bubble) => onIt(way, bubble))));
 }"""
+# Tells the list of rooms of a room "r", step by step; returns how many messages it says are new.
+COUNT = """async (steps) => {
+  const { Joined } = await import("/static/chat/joined.js");
+  const list = document.createElement("ul");
+  const template = document.createElement("template");
+  const entry = template.content.appendChild(document.createElement("li"));
+  for (const role of ["room-link", "room-title", "room-unread"]) {
+    const { dataset } = entry.appendChild(document.createElement("a"));
+    Object.assign(dataset, { role, one: "", label: "" });
+  }
+  const joined = new Joined(list, template);
+  return steps.map((step) => {
+    const room = { id: "r", title: "R", ...step };
+    const listed = { type: "conversations", rooms: [room] };
+    joined.receive("upto" in step ? listed : { type: "conversation", ...room });
+    return list.querySelector("[data-role=room-unread]").textContent;
+  });
+}"""
 # Guests with names, a room of Alice's in which the others have a seat, and one that nobody sees.
 MAKE = """
 import json, uuid
@@ -269,6 +287,25 @@ async def test_calling_somebody(arrive: Arrive, server: Server) -> None:
     there = await bob_person.open(choir.path)
     await expect(unread).to_be_hidden()
     await expect(there.role("room-link")).to_have_attribute("aria-current", "page")
+
+
+async def test_each_new_message_is_counted_once(arrive: Arrive, server: Server) -> None:
+    tab = await (await arrive(server)).open("/healthz")
+    steps: list[tuple[dict[str, Any], str]] = [
+        ({"upto": 5, "unread": 2}, "2"),
+        ({"unread": True, "new": [4, 5]}, "2"),  # it came later than the list that counted it
+        ({"unread": True, "new": [5, 6, 7]}, "4"),
+        ({"upto": 6, "unread": 3}, "4"),  # and the other way round
+        ({"upto": 7, "unread": 4}, "4"),
+        ({"unread": True, "new": [8]}, "5"),
+        ({"unread": False}, "0"),
+        ({"unread": True, "new": [8, 9]}, "1"),
+        ({"unread": True, "new": [*range(10, 200)]}, "99+"),
+        ({"upto": 199, "unread": 0}, "0"),
+    ]
+    assert await tab.page.evaluate(COUNT, [step for step, _ in steps]) == [
+        words for _, words in steps
+    ]
 
 
 @pytest.mark.parametrize("width", [390, 1280])

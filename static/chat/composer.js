@@ -32,7 +32,9 @@ export class Composer {
     stop.addEventListener("click", () => this.#onStop(), options);
     document.addEventListener("keydown", (event) => this.#escaped(event), options);
     for (const name of ["resize", "reader"]) addEventListener(name, () => this.#field.grow(), options);
+    const { value } = input; // of who was quicker than this script
     this.#write(this.#store.read(this.#name) ?? "");
+    if (value) this.offer(value);
   }
 
   stop() {

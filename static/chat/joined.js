@@ -4,6 +4,8 @@ const MOST = 99;
 export class Joined {
   #list;
   #template;
+  /** Of each what is unread: `counted` among the messages up to `upto`, and those that came `since`. */
+  #unread = new Map();
 
   constructor(list, template) {
     this.#list = list;
@@ -26,21 +28,40 @@ export class Joined {
     rooms.forEach((room, index) => this.#show(room, index, current));
   }
 
-  #show({ id, slug, title, unread }, index, current) {
+  #show({ id, slug, title, unread, upto }, index, current) {
     const entry = this.#find(id) ?? this.#make(id, slug);
     // Who is at one of them by keyboard stays there.
     if (!entry.isConnected) this.#list.insertBefore(entry, this.#list.children[index] ?? null);
     this.#name(entry, title);
-    count(entry, id === current ? 0 : unread);
+    const since = [...(this.#unread.get(id)?.since ?? [])].filter((message) => message > upto);
+    this.#count(entry, { counted: unread, upto, since: new Set(since) }, current);
   }
 
-  #change({ id, deleted, more, unread, title }, current) {
+  /** News of a message may come before, or after, a list in which it was counted. */
+  #note(entry, messages, current) {
+    const { counted = 0, upto = 0, since = new Set() } = this.#unread.get(entry.dataset.conversation) ?? {};
+    for (const message of messages) if (message > upto && since.size <= MOST) since.add(message);
+    this.#count(entry, { counted, upto, since }, current);
+  }
+
+  #read(entry) {
+    const { upto = 0, since = [] } = this.#unread.get(entry.dataset.conversation) ?? {};
+    this.#count(entry, { counted: 0, upto: Math.max(upto, ...since), since: new Set() });
+  }
+
+  #count(entry, unread, current) {
+    const { conversation: id } = entry.dataset;
+    this.#unread.set(id, unread);
+    say(entry, id === current ? 0 : unread.counted + unread.since.size);
+  }
+
+  #change({ id, deleted, new: messages, unread, title }, current) {
     const entry = this.#find(id);
     if (!entry) return;
     if (deleted) return entry.remove();
     if (title) this.#name(entry, title);
-    if (unread === false) count(entry, 0);
-    else if (more && id !== current) count(entry, Number(part(entry, "room-unread").dataset.count) + more);
+    if (unread === false) this.#read(entry);
+    else if (messages) this.#note(entry, messages, current);
   }
 
   #make(id, slug) {
@@ -60,9 +81,8 @@ export class Joined {
   }
 }
 
-function count(entry, unread) {
+function say(entry, unread) {
   const badge = part(entry, "room-unread");
-  badge.dataset.count = unread;
   badge.hidden = !unread;
   badge.textContent = unread > MOST ? `${MOST}+` : unread;
   const words = unread === 1 ? badge.dataset.one : badge.dataset.label;
