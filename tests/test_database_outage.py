@@ -59,6 +59,7 @@ async def test_unreachable(chat: Chat) -> None:
         await other.until(lambda: len(other.text(reply)) > before + 400)
         chat.postgres.thaw()
         await asyncio.gather(ready(here), ready(there))
+        chat.check_logs("the database does not answer", "the database answers again")
         again = await alice.post("while away", "second")
         assert await alice.ended(reply) == await other.ended(reply) == "complete"
         assert alice.text(reply) == other.text(reply) == TEXT
@@ -68,7 +69,7 @@ async def test_unreachable(chat: Chat) -> None:
         assert await alice.ended(again) == "stopped"
     sent = "SELECT count(*) FROM chat_message WHERE text = 'while away'"
     assert chat.postgres.say(sent) == [(1,)]
-    chat.check_logs("the database does not answer", "the database answers again")
+    chat.check_logs()
 
 
 async def test_restarted(chat: Chat) -> None:

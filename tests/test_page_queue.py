@@ -59,6 +59,7 @@ async def test_whoever_waits_sees_it_and_gets_their_turn(
             await expect(bubble.locator("[data-role=edit]")).to_be_visible(visible=not is_waiting)
     await other.role("stop").click()
     for tab in (alice, other):
+        await expect(tab.replies.nth(1)).to_have_attribute("data-status", "stopped")
         await tab.ended(4)
         await expect(take_back(tab.mine.last)).to_be_hidden()
         assert [status for _, status, _ in await tab.said()] == [

@@ -319,6 +319,8 @@ async def test_what_one_can_do_with_a_message_lies_on_no_words(
     alice = await person.open(rowing.path)
     bob = await (await rowing.come(arrive, "Bob")).open(rowing.path)
     for tab in (bob, alice):
+        await counted(tab, 2)
+    for tab in (bob, alice):
         for text in ("hi", "ok", LONG[:200]):
             await tab.write(text)
     await expect(alice.messages).to_have_count(6)
