@@ -281,7 +281,7 @@ def _find(person: Person, id: int) -> tuple[Message, access.Place]:
 async def _tell_posted(message: Message, reply: Message | None, key: str | None = None) -> None:
     await _publish(message, key)
     await listing.tell(message.conversation, but_in=message.conversation_id)
-    listing.count_up(message)
+    listing.count_up(message.conversation, *filter(None, (message, reply)))
     if reply is not None:
         await _write(reply)
 
@@ -297,7 +297,6 @@ async def _publish(message: Message, key: str | None = None) -> None:
 
 async def _write(reply: Message) -> None:
     await _publish(reply)
-    listing.count_up(reply)
     if reply.lease:
         turns.begin(reply)
     else:  # until whoever writes what it waits for begins it; which may have ended meanwhile

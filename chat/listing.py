@@ -84,10 +84,10 @@ async def rooms(person: uuid.UUID) -> list[Entry]:
     return entries
 
 
-def count_up(message: Message) -> None:
-    """Note a new message in a room; those who have a seat there and are elsewhere hear of it."""
-    if message.conversation.has_company:
-        _news().count(message)
+def count_up(room: Conversation, *messages: Message) -> None:
+    """Note new messages in a room; those who have a seat there and are elsewhere hear of it."""
+    if room.has_company:
+        _news().count(room.pk, [message.pk for message in messages])
 
 
 def listen() -> None:
@@ -102,8 +102,8 @@ class News:
         self._new: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
         self._telling: asyncio.Task[None] | None = None
 
-    def count(self, message: Message) -> None:
-        self._new[message.conversation_id].append(message.pk)
+    def count(self, room: uuid.UUID, messages: list[int]) -> None:
+        self._new[room] += messages
         ticker().add(self._tell, COUNTING)
 
     async def _tell(self, now: float) -> None:

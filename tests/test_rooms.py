@@ -9,7 +9,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.client import Client, Frame
+from tests.client import Client, Frame, session
 from tests.conftest import Visit
 from tests.server import Server
 
@@ -67,6 +67,31 @@ async def test_everybody_sees_what_everybody_writes(visit: Visit) -> None:
         async with visit(LOBBY) as charlie:
             texts = [message["text"] for message in charlie.ready["messages"]]
             assert texts[-2:] == ["Hello, everybody.", "Hello, Alice."]
+
+
+async def test_whoever_is_elsewhere_hears_what_is_new(visit: Visit, server: Server) -> None:
+    """Replies count, too, in the news as in the list."""
+    cookie = session(server.url)
+    room = open_room(server, "news")
+    async with visit("/ws/rooms/news/", cookie=cookie) as bob:
+        await bob.send("message.send", text="I take a seat.", key="b1")
+        await bob.until(lambda frame: frame.get("key") == "b1")
+    async with visit("/ws/rooms/news/") as alice, visit(cookie=cookie) as elsewhere:
+        new: set[int] = set()
+        reply = await alice.post("@assistant hello?")
+
+        def is_told(frame: Frame) -> bool:
+            new.update(frame.get("new", ()) if frame.get("id") == room["id"] else ())
+            return reply in new
+
+        assert await elsewhere.until(is_told)
+        assert new == {alice.messages[reply]["reply_to"], reply}
+        await elsewhere.send("conversations")
+        told = await elsewhere.until(lambda frame: frame["type"] == "conversations")
+        assert told
+        [listed] = told["rooms"]
+        assert listed["unread"] == 2
+        assert listed["upto"] >= reply
 
 
 async def test_the_assistant_answers_who_mentions_it_and_nobody_else(visit: Visit) -> None:
