@@ -119,9 +119,8 @@ class News:
 
 
 async def _tell_here(news: list[tuple[uuid.UUID, list[int]]]) -> None:
-    """Tell who has a seat in rooms, and is elsewhere, which messages are new there."""
+    """Tell who has a seat in rooms, and is elsewhere, which messages are new to them there."""
     for conversation, messages in news:
-        frame = protocol.frame("conversation", id=str(conversation), unread=True, new=messages)
         people = hub().here()
         elsewhere = [each for each in people if not hub().watches(each, conversation)]
         if not elsewhere:  # often all are here; and those who are not are few among the members
@@ -131,8 +130,10 @@ async def _tell_here(news: list[tuple[uuid.UUID, list[int]]]) -> None:
         except DatabaseError as error:  # the list says it when it is read again
             logger.error("what is new in a room cannot be told: %s", error)
             return
-        for person in seated:
-            await here(hub(), "tell_person")(person, frame)
+        for person, seen in seated:
+            if new := [message for message in messages if message > seen]:
+                frame = protocol.frame("conversation", id=str(conversation), unread=True, new=new)
+                await here(hub(), "tell_person")(person, frame)
 
 
 _news = PerLoop(News)
@@ -168,12 +169,13 @@ def _unread(seat: Membership, upto: int) -> int:
     return new.count()
 
 
-def _seated(conversation: uuid.UUID, people: list[uuid.UUID]) -> list[uuid.UUID]:
+def _seated(conversation: uuid.UUID, people: list[uuid.UUID]) -> list[tuple[uuid.UUID, int]]:
+    """Return which of `people` have a seat there, and the newest message that each has seen."""
     seats = Membership.objects.seats().filter(conversation=conversation)
-    seated: list[uuid.UUID] = []
+    seated: list[tuple[uuid.UUID, int]] = []
     for start in range(0, len(people), CHUNK):
         some = seats.filter(person__in=people[start : start + CHUNK])
-        seated += some.values_list("person", flat=True)
+        seated += some.values_list("person", "seen")
     return seated
 
 

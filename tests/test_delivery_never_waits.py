@@ -74,7 +74,7 @@ async def test_characters_flow_while_it_is_looked_up_whom_news_of_a_room_are_for
     await alice.receive_json_from(timeout=PATIENCE)
     looked, look = asyncio.Event(), listing._tell_here
 
-    async def noted(news: list[tuple[UUID, int]]) -> None:
+    async def noted(news: list[tuple[UUID, list[int]]]) -> None:
         looked.set()
         await look(news)
 
@@ -82,7 +82,7 @@ async def test_characters_flow_while_it_is_looked_up_whom_news_of_a_room_are_for
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(listing, "_tell_here", noted)
         async with blocked_database():
-            listing._news().count(uuid4())
+            listing._news().count(uuid4(), [1])
             await asyncio.wait_for(looked.wait(), PATIENCE)
             while typed != TEXT:
                 typed += (await alice.receive_json_from(timeout=PATIENCE))["char"]
