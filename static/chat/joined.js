@@ -33,20 +33,24 @@ export class Joined {
     // Who is at one of them by keyboard stays there.
     if (!entry.isConnected) this.#list.insertBefore(entry, this.#list.children[index] ?? null);
     this.#name(entry, title);
-    const since = [...(this.#unread.get(id)?.since ?? [])].filter((message) => message > upto);
-    this.#count(entry, { counted: unread, upto, since: new Set(since) }, current);
+    const since = new Set([...this.#known(id).since].filter((message) => message > upto));
+    this.#count(entry, { counted: unread, upto, since }, current);
   }
 
   /** News of a message may come before, or after, a list in which it was counted. */
   #note(entry, messages, current) {
-    const { counted = 0, upto = 0, since = new Set() } = this.#unread.get(entry.dataset.conversation) ?? {};
-    for (const message of messages) if (message > upto && since.size <= MOST) since.add(message);
-    this.#count(entry, { counted, upto, since }, current);
+    const known = this.#known(entry.dataset.conversation);
+    for (const message of messages) if (message > known.upto && known.since.size <= MOST) known.since.add(message);
+    this.#count(entry, known, current);
   }
 
   #read(entry) {
-    const { upto = 0, since = [] } = this.#unread.get(entry.dataset.conversation) ?? {};
+    const { upto, since } = this.#known(entry.dataset.conversation);
     this.#count(entry, { counted: 0, upto: Math.max(upto, ...since), since: new Set() });
+  }
+
+  #known(id) {
+    return this.#unread.get(id) ?? { counted: 0, upto: 0, since: new Set() };
   }
 
   #count(entry, unread, current) {
