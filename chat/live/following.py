@@ -18,14 +18,16 @@ from chat.live.relay import Verb, here, relay
 from chat.live.remote import group_of, remote
 from chat.models import LIVE, Message
 from chat.process import PROCESS
+from chat.reply import pace
 
 QUIET = 1.2  # seconds without news of a reply, after which the database is asked
 LOOK_EVERY = 0.5  # seconds
 TOLD_FOR = 15.0  # seconds that a process is told of a reply after it asked; it asks again before
 ASK_EVERY = 5.0
 # Seconds in which what is to be told to a process is gathered: to tell it, and to hear of it, costs
-# much more than the text of a hundred replies that is in it.
-GATHER = 0.04
+# much more than the text of a hundred replies that is in it. It is half of a burst, as which text
+# is early or late at its writer's, too.
+GATHER = pace.LONGEST / 2
 
 
 @dataclass(slots=True)

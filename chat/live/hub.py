@@ -444,15 +444,16 @@ class Hub:
         base = len(reply.text)
         reply.text += "".join(characters)
         reply.waits = None
-        self._wake_readers(reply)
         end = len(reply.text)
         burst: list[dict[str, Any]] = []
         delivered = 0
         watching = self._viewers.get(reply.conversation, ())
         for count, viewer in enumerate(list(watching), start=1):
             cursor = viewer.cursors.get(reply.id)
-            if cursor is None:
-                continue  # not joined yet
+            if cursor is None:  # not joined yet, or never
+                if viewer.reads == reply.id:
+                    viewer.wake()
+                continue
             if cursor.sent == base and end <= cursor.limit and not viewer.busy:
                 cursor.sent = end
                 burst = burst or [*map(packed, protocol.chars(reply.id, base, characters))]
@@ -462,7 +463,8 @@ class Hub:
                 self._look_after(viewer, reply)
             if count % VIEWERS_A_TURN == 0:
                 await asyncio.sleep(0)
-        metrics.CHARACTERS.inc(delivered)
+        if delivered:
+            metrics.CHARACTERS.inc(delivered)
         self.tell_text(reply)
 
     async def finish(self, reply: LiveReply, text: str) -> None:

@@ -144,7 +144,7 @@ class Remote:
 
     async def _settle_groups(self) -> None:
         channel = self._channel
-        if channel is None:
+        if channel is None or self._wanted == self._joined:
             return
         for group in self._wanted - self._joined:
             await self._layer.group_add(group, channel)
