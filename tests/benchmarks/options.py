@@ -26,6 +26,7 @@ class Options:
     writing: int
     pace: float
     gathering: int
+    rounds: int
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--writing", type=count, default=50, help="of them, people who write")
     option("--pace", type=positive, default=0.2, help="messages a second of each of those")
     option("--gathering", type=count, default=2000, help="people who come into one room at once")
+    option("--rounds", type=count, default=3, help="times that processes are compared")
     option("--seconds", type=positive, default=20.0, help="length of the measuring window")
     option("--speed", type=positive, default=30.0, help="characters a second of every reply")
     option("--grace", type=positive, default=10.0,

@@ -10,11 +10,15 @@ others too: it is what was delivered in a second, divided by the share of a proc
 for it. Of several processes the busiest counts: when that one is full, all are. What a process
 does by itself, whoever is there, is in it; what nginx, Redis and PostgreSQL used is told beside it.
 
+One and the same process, started again, may use a fifth more or less for a character. So all are
+measured in turn, in several rounds, and what they carry on average is compared.
+
 The layer's cost is what a process uses more for each character with another process than alone and
 without Redis, as a share of all that it uses.
 """
 
 import math
+from statistics import mean
 from typing import Any
 
 from . import generator
@@ -23,7 +27,7 @@ from .options import Options
 from .report import Report, environment, number, progress, share, table, versions_line
 from .script import text_of
 
-ASKED_A_SECOND = 12.0  # replies: what it costs to ask for them is not the typing
+ASKED_A_SECOND = 12.0  # replies at most: what it costs to ask for them is not the typing
 WARM_UP = 3.0
 TAIL = 1.0
 BEGUN = 30.0  # seconds until the last reply has begun, where processors are short
@@ -35,7 +39,9 @@ LABELS = {
     "one": "1 process, with Redis",
     "two": "2 processes, with Redis",
 }
-MOST_LAYER, LEAST_GAIN, LATE = 0.25, 1.8, 250.0
+MOST_LAYER, LEAST_GAIN = 0.25, 1.8
+
+Seen = dict[str, dict[str, Any]]  # what was seen of each fleet
 
 HEADINGS = [
     "", "chars/s", "µs CPU/char", "busiest", "carries chars/s", "vs 1 process", "p50 late",
@@ -51,20 +57,32 @@ nobody's lateness says much."""
 
 
 def run(options: Options) -> Report:
-    seen = {name: measure(name, options) for name in FLEETS}
-    add_costs(seen)
-    data = {"benchmark": "scale", "options": vars(options), **seen, **environment()}
-    data["gain"] = ratio(seen["two"]["carries"], seen["one"]["carries"])
-    alone, two = seen["alone"]["cpu_us_per_char"], seen["two"]["cpu_us_per_char"]
+    rounds = [seen_in(turn, options) for turn in range(1, options.rounds + 1)]
+    data = {"benchmark": "scale", "options": vars(options), "rounds": rounds, **environment()}
+    data["gain"] = ratio(average(rounds, "two", "carries"), average(rounds, "one", "carries"))
+    alone, two = (average(rounds, name, "cpu_us_per_char") for name in ("alone", "two"))
     data["layer_share"] = round(1 - alone / two, 3) if alone and two else None
     return Report(data, text_from(data, options))
 
 
-def measure(name: str, options: Options) -> dict[str, Any]:
+def seen_in(turn: int, options: Options) -> Seen:
+    seen = {name: measure(name, turn, options) for name in FLEETS}
+    add_costs(seen)
+    return seen
+
+
+def average(rounds: list[Seen], fleet: str, value: str) -> float | None:
+    found = [seen[fleet][value] for seen in rounds]
+    return None if None in found else mean(found)
+
+
+def measure(name: str, turn: int, options: Options) -> dict[str, Any]:
     processes, has_layer = FLEETS[name]
     replies = processes * options.conversations
-    progress(f"{LABELS[name]}, {replies:,} replies")
-    spread = replies / ASKED_A_SECOND
+    progress(f"round {turn} of {options.rounds}: {LABELS[name]}, {replies:,} replies")
+    # As long for one process as for many: a long text costs more to save, and is to be as long.
+    most = max(processes for processes, _ in FLEETS.values()) * options.conversations
+    spread = most / ASKED_A_SECOND
     length = math.ceil((spread + BEGUN + WARM_UP + options.seconds + TAIL) * options.speed)
     text = text_of(length)
     with Fleet(processes, has_layer, replies, text, options.speed) as fleet:
@@ -75,7 +93,7 @@ def measure(name: str, options: Options) -> dict[str, Any]:
         )  # fmt: skip
 
 
-def add_costs(seen: dict[str, dict[str, Any]]) -> None:
+def add_costs(seen: Seen) -> None:
     for result in seen.values():
         window, delivered = result["window"], result["delivered_in_window"]
         seconds, used = window["seconds"], window["others_cpu_seconds"]
@@ -99,27 +117,36 @@ def ratio(part: float | None, whole: float | None) -> float | None:
 
 
 def text_from(data: dict[str, Any], options: Options) -> str:
-    title = f"{options.conversations:,} replies a process, {options.speed:g} characters a second"
+    rounds = data["rounds"]
+    load = f"{options.conversations:,} replies a process, {options.speed:g} characters a second"
+    titles = [f"{load}, round {turn} of {len(rounds)}" for turn in range(1, len(rounds) + 1)]
     found = [
-        f"2 processes carry {number(data['gain'], 2)} times what one does (to reach: {LEAST_GAIN})",
+        f"2 processes carry {number(data['gain'], 2)} times what one does, on average "
+        f"(to reach: {LEAST_GAIN})",
         f"that processes tell each other is {percent(data['layer_share'])} of what they use "
         f"(to reach: at most {MOST_LAYER:.0%})",
     ]
-    parts = [table(HEADINGS, {title: rows(data)}), ".\n".join([*found, ""]).strip()]
-    return "\n\n".join([*parts, *troubles(data), NOTE, versions_line(data)])
+    groups = dict(zip(titles, map(rows, rounds), strict=True))
+    parts = [table(HEADINGS, groups), ".\n".join([*found, ""]).strip()]
+    return "\n\n".join([*parts, *troubles(rounds), NOTE, versions_line(data)])
 
 
 def percent(part: float | None) -> str:
     return "-" if part is None else f"{part:.0%}"
 
 
-def troubles(data: dict[str, Any]) -> list[str]:
+def troubles(rounds: list[Seen]) -> list[str]:
     """What must not be overlooked because the columns have no place for it."""
-    return [f"{LABELS[name]}: {data[name]['trouble']}" for name in FLEETS if data[name]["trouble"]]
+    return [
+        f"{LABELS[name]}: {trouble}"
+        for seen in rounds
+        for name in FLEETS
+        if (trouble := seen[name]["trouble"])
+    ]
 
 
-def rows(data: dict[str, Any]) -> list[list[str]]:
-    return [row(LABELS[name], data[name]) for name in FLEETS]
+def rows(seen: Seen) -> list[list[str]]:
+    return [row(LABELS[name], seen[name]) for name in FLEETS]
 
 
 def row(label: str, seen: dict[str, Any]) -> list[str]:
